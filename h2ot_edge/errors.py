@@ -1,0 +1,97 @@
+"""Errors of h2ot_edge, one tree.
+
+* H2OTError
+  + MissingExtra        a library is not installed; the message names the extra that brings it
+  + UsageError          options that are wrong or contradict each other
+    + UnknownName         no such backbone, variant, pruner, recoverer, backend or device
+    + ScheduleError       a pruning schedule that cannot be carried out
+  + InputError          keypoints or a clip with the wrong shape, type or values
+  + ModelFileError      not an ONNX file, truncated, or without a readable model card
+  + CheckpointError     a weights file that does not fit the backbone
+  + DeviceUnavailable   the device asked for is not there; there is never a fallback
+  + EngineClosed        an engine was used after `close()`
+  + ExportError         the exported graph broke a promise (static, deterministic, shapes known)
+  + ParityError         outputs differ from the reference by more than the tolerance
+
+Every message says what was expected, what came, and what to do.
+"""
+
+from typing import Any
+
+__all__ = [
+    "CheckpointError",
+    "DeviceUnavailable",
+    "EngineClosed",
+    "ExportError",
+    "H2OTError",
+    "InputError",
+    "MissingExtra",
+    "ModelFileError",
+    "ParityError",
+    "ScheduleError",
+    "UnknownName",
+    "UsageError",
+]
+
+
+class H2OTError(Exception):
+    """Base of every error that h2ot_edge raises on purpose."""
+
+    exit_status = 2
+    """What a command returns to the shell: 2 for wrong use, 1 for a check that failed."""
+
+
+class MissingExtra(H2OTError):
+    """A library is not installed; the message names the extra that brings it."""
+
+
+class UsageError(H2OTError):
+    """Options that are wrong or contradict each other."""
+
+
+class UnknownName(UsageError):
+    """A name that no registry knows."""
+
+
+class ScheduleError(UsageError):
+    """A pruning schedule that cannot be carried out."""
+
+
+class InputError(H2OTError):
+    """Keypoints or a clip with the wrong shape, type or values."""
+
+
+class ModelFileError(H2OTError):
+    """Not an ONNX file, a truncated one, or one without a readable model card."""
+
+
+class CheckpointError(H2OTError):
+    """A weights file that does not fit the backbone."""
+
+
+class DeviceUnavailable(H2OTError):
+    """The device asked for is not there."""
+
+
+class EngineClosed(H2OTError):
+    """An engine was used after `close()`."""
+
+
+class ExportError(H2OTError):
+    """The exported graph broke a promise."""
+
+    exit_status = 1
+
+
+class ParityError(H2OTError):
+    """Outputs differ from the reference by more than the tolerance.
+
+    Attributes:
+        report: the comparison that failed, as a JSON-ready dictionary.
+    """
+
+    exit_status = 1
+
+    def __init__(self, message: str, report: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.report = report
