@@ -1,0 +1,180 @@
+"""The road every backbone shares: embed, blocks with pruning between them, recover, head."""
+
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from h2ot_edge.export.backbones.layers import CrossAttention
+from h2ot_edge.export.backbones.token_state import Tokens
+from h2ot_edge.export.tokens import PRUNERS, TokenPlan
+from h2ot_edge.export.tokens.constants import constant
+from h2ot_edge.export.tokens.nearest import Nearest
+from h2ot_edge.export.tokens.recovery import Recoverer
+from h2ot_edge.export.tokens.selection import Selection
+from h2ot_edge.export.tokens.tra import TokenAttention
+from h2ot_edge.export.tokens.tri import Interpolation
+
+
+@runtime_checkable
+class Foldable(Protocol):
+    """A module that can rewrite its weights for inference."""
+
+    def fold(self) -> None:
+        """Same function, fewer operations; the weights no longer are the published ones."""
+
+
+class Backbone(nn.Module):
+    """A video pose transformer with token pruning.
+
+    A backbone sets `depth`, builds its modules after calling `super().__init__`, and overrides
+    `embed`, `block`, `finish` and `regress`. Learned token parameters carry their published
+    names: `pos_embed_token` (1, k, c), added after the first pruning step, `x_token` (1, f, c)
+    and `cross_attention`.
+    """
+
+    channels_in: int
+    depth: int
+
+    def __init__(
+        self, plan: TokenPlan, *, width: int, joints: int, heads: int, bias: bool = True
+    ) -> None:
+        """Build the token parameters.
+
+        Args:
+            plan: what is pruned and recovered.
+            width: channels of a token.
+            joints: tokens of a frame: 17, or 1 where joints are merged into the channels.
+            heads: heads of the recovering attention.
+            bias: whether its q, k, v have biases.
+        """
+        super().__init__()
+        plan.check(self.depth)
+        self.plan = plan
+        self.joints = joints
+        self.pruner = PRUNERS.get(plan.prune)
+        self.selection = nn.ModuleDict(self._selections())
+        self.recoverer = self._build_recoverer(width, heads, bias)
+
+    def _selections(self) -> dict[str, Selection]:
+        """One selection per pruning step that looks at the data; they have no parameters."""
+        if self.pruner is None or self.pruner.select is None:
+            return {}
+        return {
+            str(index): Selection(self.pruner.select, keep, self.joints)
+            for index, keep in self.plan.schedule.items()
+        }
+
+    def _build_recoverer(self, width: int, heads: int, bias: bool) -> Recoverer:
+        frames = self.plan.frames
+        if self.plan.recover == "tra":
+            first = self.plan.schedule[min(self.plan.schedule)]
+            self.pos_embed_token = nn.Parameter(torch.zeros(1, first, width))
+            self.x_token = nn.Parameter(torch.zeros(1, frames, width))
+            self.cross_attention = CrossAttention(width, heads, bias=bias)
+            return TokenAttention(self.x_token, self.cross_attention)
+        if self.plan.recover == "tri":
+            return Interpolation(frames)
+        return Nearest(frames) if self.plan.recover == "nearest" else Recoverer()
+
+    def embed(self, keypoints: Tensor) -> Tensor:
+        """Keypoints (f, b, j, c) -> rows (f b j, c)."""
+        raise NotImplementedError
+
+    def block(self, index: int, tokens: Tokens, received: list[Tensor] | None) -> Tensor:
+        """Run block `index` over the rows; see `Attention.forward` for `received`."""
+        raise NotImplementedError
+
+    def finish(self, rows: Tensor) -> Tensor:
+        """What stands between the last block and the recoverer."""
+        return rows
+
+    def regress(self, rows: Tensor) -> Tensor:
+        """Rows (m, c) -> poses, (m, 3) or (m, 51)."""
+        raise NotImplementedError
+
+    def forward(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+        """Lift windows.
+
+        Args:
+            keypoints: (b, f, j, c) float32, normalised as the model card says.
+
+        Returns:
+            Poses (b, f, j, 3), or (b, 1, j, 3) in seq2frame, and the numbers of the frames that
+            were kept to the end, (b, k) int64.
+        """
+        tokens = self.tokens_of(keypoints)
+        kept = tokens.numbers_by_window().expand(keypoints.shape[0], -1)
+        if self.plan.mode == "seq2frame":
+            tokens = self._centre_of(tokens)
+        rows = self.recoverer.tokens(tokens.rows, tokens.frames)
+        frames = self.plan.frames if self.recoverer.learned else tokens.frames
+        poses = self.regress(rows).reshape(frames, -1, 17, 3)
+        if self.plan.mode == "seq2seq":
+            poses = self.recoverer.poses(poses, tokens.numbers_by_window())
+        return poses.permute(1, 0, 2, 3), kept
+
+    def tokens_of(self, keypoints: Tensor) -> Tokens:
+        """Everything before recoverer and head: keypoints (b, f, j, c) -> tokens."""
+        plan = self.plan
+        rows = self.embed(keypoints.permute(1, 0, 2, 3))
+        tokens = Tokens(rows, plan.frames, tuple(range(plan.frames)))
+        received: list[Tensor] | None = None
+        for index in range(self.depth):
+            if index in plan.schedule:
+                tokens = self._prune(tokens, index, received)
+            watch = self.pruner is not None and self.pruner.needs_attention
+            received = [] if watch and index + 1 in plan.schedule else None
+            tokens = replace(tokens, rows=self.block(index, tokens, received))
+        return replace(tokens, rows=self.finish(tokens.rows))
+
+    def fold(self) -> None:
+        """Rewrite the weights for inference: same function, fewer operations.
+
+        Afterwards the state dict no longer is the published one.
+        """
+        for module in self.modules():
+            if module is not self and isinstance(module, Foldable):
+                module.fold()
+
+    def _prune(self, tokens: Tokens, index: int, received: list[Tensor] | None) -> Tokens:
+        keep = self.plan.schedule[index]
+        if str(index) in self.selection:
+            chosen = self.selection[str(index)](
+                tokens.rows, tokens.frames, received, self._must_stay(tokens)
+            )
+            tokens = tokens.take(chosen, keep, self.joints)
+        else:
+            tokens = self._prune_fixed(tokens, keep)
+        if self.recoverer.learned and index == min(self.plan.schedule):
+            tokens = replace(tokens, rows=self._with_token_position(tokens))
+        return tokens
+
+    def _prune_fixed(self, tokens: Tokens, keep: int) -> Tokens:
+        assert self.pruner is not None
+        assert self.pruner.positions is not None
+        assert isinstance(tokens.numbers, tuple)
+        seq2frame = self.plan.mode == "seq2frame"
+        always = tokens.numbers.index(self.plan.centre) if seq2frame else None
+        return tokens.take_fixed(self.pruner.positions(tokens.frames, keep, always))
+
+    def _with_token_position(self, tokens: Tokens) -> Tensor:
+        width = tokens.rows.shape[-1]
+        rows = tokens.rows.reshape(tokens.frames, -1, width)
+        return (rows + self.pos_embed_token.permute(1, 0, 2)).reshape(-1, width)
+
+    def _must_stay(self, tokens: Tokens) -> Tensor | None:
+        """(b or 1, frames) bool, true at the centre frame, which seq2frame must keep."""
+        if self.plan.mode == "seq2seq":
+            return None
+        if isinstance(tokens.numbers, tuple):
+            return constant([[number == self.plan.centre for number in tokens.numbers]])
+        return tokens.numbers == self.plan.centre
+
+    def _centre_of(self, tokens: Tokens) -> Tokens:
+        """Only the window's centre frame."""
+        if isinstance(tokens.numbers, tuple):
+            return tokens.take_fixed([tokens.numbers.index(self.plan.centre)])
+        earlier = (tokens.numbers < self.plan.centre).to(torch.int64)
+        return tokens.take(earlier.sum(dim=1, keepdim=True), 1, self.joints)

@@ -1,0 +1,102 @@
+"""MotionBERT's DSTformer (Zhu et al., ICCV 2023) and HoT-MotionBERT (Li et al., CVPR 2024)."""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from h2ot_edge.export.backbones.base import Backbone
+from h2ot_edge.export.backbones.layers import Attention, Mlp, TwoStreamFusion, make_plain
+from h2ot_edge.export.backbones.token_state import Tokens
+from h2ot_edge.export.tokens import TokenPlan
+
+LONGEST_WINDOW = 243
+
+
+class DualBlock(nn.Module):
+    """Attention and MLP over joints and over frames, in either order, all residual."""
+
+    def __init__(self, width: int, heads: int, hidden: int, *, spatial_first: bool) -> None:
+        super().__init__()
+        self.spatial_first = spatial_first
+        self.norm1_s = nn.LayerNorm(width, eps=1e-6)
+        self.norm1_t = nn.LayerNorm(width, eps=1e-6)
+        self.norm2_s = nn.LayerNorm(width, eps=1e-6)
+        self.norm2_t = nn.LayerNorm(width, eps=1e-6)
+        self.attn_s = Attention(width, heads)
+        self.attn_t = Attention(width, heads)
+        self.mlp_s = Mlp(width, hidden)
+        self.mlp_t = Mlp(width, hidden)
+
+    def forward(self, rows: Tensor, frames: int, received: list[Tensor] | None) -> Tensor:
+        """Rows (m, c) -> rows (m, c)."""
+        if self.spatial_first:
+            return self._temporal(self._spatial(rows), frames, received)
+        return self._spatial(self._temporal(rows, frames, received))
+
+    def _spatial(self, rows: Tensor) -> Tensor:
+        rows = rows + self.attn_s(self.norm1_s(rows), 17, "inner")
+        return rows + self.mlp_s(self.norm2_s(rows))
+
+    def _temporal(self, rows: Tensor, frames: int, received: list[Tensor] | None) -> Tensor:
+        rows = rows + self.attn_t(self.norm1_t(rows), frames, "outer", received)
+        return rows + self.mlp_t(self.norm2_t(rows))
+
+    def fold(self) -> None:
+        """Move the affine parts of the norms into the Linears behind them.
+
+        The first norms of the two streams then are the same computation on the same input.
+        """
+        self.attn_s.absorb(self.norm1_s)
+        self.attn_t.absorb(self.norm1_t)
+        self.mlp_s.absorb(self.norm2_s)
+        self.mlp_t.absorb(self.norm2_t)
+        for norm in (self.norm1_s, self.norm1_t, self.norm2_s, self.norm2_t):
+            make_plain(norm)
+
+
+class MotionBERT(Backbone):
+    """Dual-stream spatio-temporal transformer; (b, f, 17, 3) -> (b, f, 17, 3)."""
+
+    channels_in = 3
+    depth = 5
+
+    def __init__(
+        self, plan: TokenPlan, *, width: int, mlp_ratio: int, heads: int = 8, rep: int = 512
+    ) -> None:
+        super().__init__(plan, width=width, joints=17, heads=heads)
+        self.joints_embed = nn.Linear(3, width)
+        self.pos_embed = nn.Parameter(torch.zeros(1, 17, width))
+        self.temp_embed = nn.Parameter(torch.zeros(1, LONGEST_WINDOW, 1, width))
+        for name, spatial_first in (("blocks_st", True), ("blocks_ts", False)):
+            blocks = [
+                DualBlock(width, heads, mlp_ratio * width, spatial_first=spatial_first)
+                for _ in range(self.depth)
+            ]
+            self.add_module(name, nn.ModuleList(blocks))
+        self.ts_attn = nn.ModuleList(TwoStreamFusion(width) for _ in range(self.depth))
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.pre_logits = nn.Sequential(OrderedDict(fc=nn.Linear(width, rep), act=nn.Tanh()))
+        self.head = nn.Linear(rep, 3)
+
+    def embed(self, keypoints: Tensor) -> Tensor:
+        """(f, b, 17, 3) -> rows (f b 17, c)."""
+        rows = self.joints_embed(keypoints.reshape(-1, 3))
+        width = rows.shape[-1]
+        # (f, 1, 17, c): one constant of the graph, one addition.
+        place = self.temp_embed[0, : self.plan.frames].unsqueeze(1) + self.pos_embed
+        return (rows.reshape(self.plan.frames, -1, 17, width) + place).reshape(-1, width)
+
+    def block(self, index: int, tokens: Tokens, received: list[Tensor] | None) -> Tensor:
+        """Both streams from the same rows, then their weighted sum."""
+        spatial_first = self.blocks_st[index](tokens.rows, tokens.frames, received)
+        temporal_first = self.blocks_ts[index](tokens.rows, tokens.frames, received)
+        return self.ts_attn[index](spatial_first, temporal_first)
+
+    def finish(self, rows: Tensor) -> Tensor:
+        """The last norm stands before the recoverer."""
+        return self.norm(rows)
+
+    def regress(self, rows: Tensor) -> Tensor:
+        """Rows (m, c) -> (m, 3)."""
+        return self.head(self.pre_logits(rows))

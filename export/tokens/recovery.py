@@ -1,0 +1,34 @@
+"""What a recoverer is: how f frames come back after k were kept."""
+
+from torch import Tensor, nn
+
+
+class Recoverer(nn.Module):
+    """Brings pruned frames back, as tokens before the head or as poses after it.
+
+    The base class does neither; a recoverer overrides one of the two.
+    """
+
+    learned = False
+    """Whether it has weights of its own, which only a network trained with it can fill."""
+
+    def tokens(self, rows: Tensor, kept: int) -> Tensor:
+        """Rows (k b j, c) before the head -> rows (f b j, c), or unchanged."""
+        return rows
+
+    def poses(self, poses: Tensor, kept: Tensor) -> Tensor:
+        """Poses (k, b, j, 3) after the head -> (f, b, j, 3), or unchanged.
+
+        Args:
+            poses: of the kept frames.
+            kept: (b, k) or, where it is the same for all windows, (1, k) frame numbers, ascending.
+        """
+        return poses
+
+
+def mix(weights: Tensor, poses: Tensor) -> Tensor:
+    """Weighted sums over kept frames: weights (b or 1, f, k), poses (k, b, j, 3) -> (f, b, j, 3)."""
+    kept, joints, axes = poses.shape[0], poses.shape[2], poses.shape[3]
+    frames = weights.shape[1]
+    by_window = poses.reshape(kept, -1, joints * axes).permute(1, 0, 2)
+    return (weights @ by_window).permute(1, 0, 2).reshape(frames, -1, joints, axes)
