@@ -1,7 +1,54 @@
-"""h2ot-edge: pruned video pose transformers on the device."""
+"""h2ot-edge: pruned video pose transformers on the device.
+
+from h2ot_edge import Engine
+
+with Engine.load("motionbert.onnx") as engine:
+    poses = engine.infer(keypoints, image_size=(1920, 1080))  # (t, 17, 2|3) -> (t, 17, 3)
+"""
+
+import logging
 
 from h2ot_edge._version import __version__
 from h2ot_edge.card import ModelCard
-from h2ot_edge.errors import H2OTError
+from h2ot_edge.clips import Clip, read_clip, write_poses
+from h2ot_edge.engine import Engine
+from h2ot_edge.errors import (
+    CheckpointError,
+    DeviceUnavailable,
+    EngineClosed,
+    ExportError,
+    H2OTError,
+    InputError,
+    MissingExtra,
+    ModelFileError,
+    OutputError,
+    ParityError,
+    ScheduleError,
+    UnknownName,
+    UsageError,
+)
 
-__all__ = ["H2OTError", "ModelCard", "__version__"]
+__all__ = [
+    "CheckpointError",
+    "Clip",
+    "DeviceUnavailable",
+    "Engine",
+    "EngineClosed",
+    "ExportError",
+    "H2OTError",
+    "InputError",
+    "MissingExtra",
+    "ModelCard",
+    "ModelFileError",
+    "OutputError",
+    "ParityError",
+    "ScheduleError",
+    "UnknownName",
+    "UsageError",
+    "__version__",
+    "read_clip",
+    "write_poses",
+]
+
+# A library stays silent until its user asks to hear it.
+logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -10,6 +10,7 @@
   + CheckpointError     a weights file that does not fit the backbone
   + DeviceUnavailable   the device asked for is not there; there is never a fallback
   + EngineClosed        an engine was used after `close()`
+  + OutputError         the model gave NaN or infinity
   + ExportError         the exported graph broke a promise (static, deterministic, shapes known)
   + ParityError         outputs differ from the reference by more than the tolerance
 
@@ -27,6 +28,7 @@ __all__ = [
     "InputError",
     "MissingExtra",
     "ModelFileError",
+    "OutputError",
     "ParityError",
     "ScheduleError",
     "UnknownName",
@@ -75,6 +77,12 @@ class DeviceUnavailable(H2OTError):
 
 class EngineClosed(H2OTError):
     """An engine was used after `close()`."""
+
+
+class OutputError(H2OTError):
+    """The model gave NaN or infinity for finite keypoints."""
+
+    exit_status = 1
 
 
 class ExportError(H2OTError):

@@ -138,6 +138,10 @@ class Backbone(nn.Module):
             if module is not self and isinstance(module, Foldable):
                 module.fold()
 
+    def extra_published_products(self) -> int:
+        """FLOPs of products that the published code has and this network does without."""
+        return 0
+
     def _prune(self, tokens: Tokens, index: int, received: list[Tensor] | None) -> Tokens:
         keep = self.plan.schedule[index]
         if str(index) in self.selection:

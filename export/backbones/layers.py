@@ -89,7 +89,8 @@ class Attention(nn.Module):
         if received is not None:
             received.append(weights.mean(dim=(1, 2)))
         value = split_heads(value, self.heads, tokens, axis)
-        return self.proj(join_heads(weights @ value, rows.shape[-1], axis))
+        result: Tensor = self.proj(join_heads(weights @ value, rows.shape[-1], axis))
+        return result
 
     def _project(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         weight_q, weight_k, weight_v = self.qkv.weight.chunk(3)
@@ -109,12 +110,11 @@ class Attention(nn.Module):
         The rows of the softmax sum to 1, so the value's bias reaches `proj` unchanged.
         """
         absorb_norm(norm, self.qkv)
-        query_rows = self.proj.in_features
-        self.qkv.weight[:query_rows] *= self.scale
-        self.qkv.bias[:query_rows] *= self.scale
+        query_bias, _, value_bias = self.qkv.bias.chunk(3)
+        self.qkv.weight[: len(query_bias)].mul_(self.scale)
+        query_bias.mul_(self.scale)
         self.scale = 1.0
-        value_bias = self.qkv.bias[2 * query_rows :]
-        self.proj.bias += self.proj.weight @ value_bias
+        self.proj.bias.add_(self.proj.weight @ value_bias)
         value_bias.zero_()
 
 
@@ -140,7 +140,8 @@ class CrossAttention(nn.Module):
         projected = functional.linear(key, self.linear_k.weight)
         weights = weights_of(query, projected, "outer", self.heads, tokens)
         split = split_heads(self.linear_v(value), self.heads, tokens, "outer")
-        return self.proj(join_heads(weights @ split, key.shape[-1], "outer"))
+        result: Tensor = self.proj(join_heads(weights @ split, key.shape[-1], "outer"))
+        return result
 
 
 class Mlp(nn.Module):
@@ -153,7 +154,8 @@ class Mlp(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Rows (m, c) -> rows (m, c)."""
-        return self.fc2(functional.gelu(self.fc1(rows)))
+        result: Tensor = self.fc2(functional.gelu(self.fc1(rows)))
+        return result
 
     @torch.no_grad()
     def absorb(self, norm: nn.LayerNorm) -> None:
@@ -176,7 +178,8 @@ class Block(nn.Module):
     ) -> Tensor:
         """Rows (m, c) -> rows (m, c); see `Attention.forward`."""
         rows = rows + self.attn(self.norm1(rows), tokens, axis, received)
-        return rows + self.mlp(self.norm2(rows))
+        result: Tensor = rows + self.mlp(self.norm2(rows))
+        return result
 
     def fold(self) -> None:
         """Move the affine parts of both norms into the Linears behind them."""

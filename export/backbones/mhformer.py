@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from h2ot_edge.export.backbones.base import Backbone
+from h2ot_edge.export.backbones.family import Family, Variant
 from h2ot_edge.export.backbones.layers import Attention, Block, CrossAttention, Mlp, make_plain
 from h2ot_edge.export.backbones.token_state import Tokens
 from h2ot_edge.export.tokens import TokenPlan
@@ -31,7 +32,8 @@ class CoordinateEncoder(nn.Module):
         rows = (rows.reshape(-1, 34, frames) + self.pos_embed).reshape(-1, frames)
         for block in self.blocks:
             rows = block(rows, 34, "inner")
-        return self.norm(rows)
+        result: Tensor = self.norm(rows)
+        return result
 
 
 class SelfHypothesisBlock(nn.Module):
@@ -52,7 +54,8 @@ class SelfHypothesisBlock(nn.Module):
             norm, attention = getattr(self, f"norm1_{i}"), getattr(self, f"attn_{i}")
             parts.append(part + attention(norm(part), frames, "outer", received))
         rows = torch.cat(parts, dim=1)
-        return rows + self.mlp(self.norm2(rows))
+        result: Tensor = rows + self.mlp(self.norm2(rows))
+        return result
 
     def fold(self) -> None:
         """Move the affine parts of the norms into the Linears behind them."""
@@ -82,7 +85,8 @@ class CrossHypothesisBlock(nn.Module):
         two = two + self._cross(2, one, three, two, frames)
         three = three + self._cross(3, one, two, three, frames)
         rows = torch.cat([one, two, three], dim=1)
-        return rows + self.mlp(self.norm2(rows))
+        result: Tensor = rows + self.mlp(self.norm2(rows))
+        return result
 
     def _cross(self, i: int, query: Tensor, key: Tensor, value: Tensor, frames: int) -> Tensor:
         norms = [getattr(self, f"norm3_{i}{part}") for part in HYPOTHESES]
@@ -156,11 +160,13 @@ class MHFormer(Backbone):
 
     def finish(self, rows: Tensor) -> Tensor:
         """The last norm over 3c stands before the recoverer."""
-        return self.Transformer_hypothesis.norm(rows)
+        result: Tensor = self.Transformer_hypothesis.norm(rows)
+        return result
 
     def regress(self, rows: Tensor) -> Tensor:
         """Rows (m, 3c) -> (m, 51), output 3 * joint + axis."""
-        return self.regression(rows.unsqueeze(2)).squeeze(2)
+        result: Tensor = self.regression(rows.unsqueeze(2)).squeeze(2)
+        return result
 
 
 def _embedding(frames: int, width: int) -> nn.Module:
@@ -169,3 +175,16 @@ def _embedding(frames: int, width: int) -> nn.Module:
     if frames > 27:
         return convolution
     return nn.Sequential(convolution, nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(0.25))
+
+
+FAMILY = Family(
+    summary="three hypotheses, 351 frames, made for the centre frame",
+    network=MHFormer,
+    variants={"base": Variant(frames=351)},
+    mode="seq2frame",
+    hot_block=1,
+    h2ot_steps={1: 1 / 2, 2: 1 / 3},
+    unit="m",
+    licence="published weights: code MIT, trained on Human3.6M (its own terms)",
+    frames_divisor=9,
+)

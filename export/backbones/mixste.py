@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from h2ot_edge.export.backbones.base import Backbone
+from h2ot_edge.export.backbones.family import Family, Variant
 from h2ot_edge.export.backbones.layers import Block
 from h2ot_edge.export.backbones.token_state import Tokens
 from h2ot_edge.export.tokens import TokenPlan
@@ -31,7 +32,8 @@ class MixSTE(Backbone):
         """(f, b, 17, 2) -> rows (f b 17, c)."""
         rows = self.Spatial_patch_to_embedding(keypoints.reshape(-1, 2))
         width = rows.shape[-1]
-        return (rows.reshape(-1, 17, width) + self.Spatial_pos_embed).reshape(-1, width)
+        result: Tensor = (rows.reshape(-1, 17, width) + self.Spatial_pos_embed).reshape(-1, width)
+        return result
 
     def block(self, index: int, tokens: Tokens, received: list[Tensor] | None) -> Tensor:
         """Spatial block, shared norm, temporal block, shared norm."""
@@ -39,13 +41,26 @@ class MixSTE(Backbone):
         if index == 0:
             rows = self._with_time(rows, tokens)
         rows = self.TTEblocks[index](rows, tokens.frames, "outer", received)
-        return self.Temporal_norm(rows)
+        result: Tensor = self.Temporal_norm(rows)
+        return result
 
     def regress(self, rows: Tensor) -> Tensor:
         """Rows (m, c) -> (m, 3)."""
-        return self.head(rows)
+        result: Tensor = self.head(rows)
+        return result
 
     def _with_time(self, rows: Tensor, tokens: Tokens) -> Tensor:
         time = tokens.of_table(self.Temporal_pos_embed[0], self.plan.frames).unsqueeze(2)
         width = rows.shape[-1]
         return (rows.reshape(tokens.frames, -1, 17, width) + time).reshape(-1, width)
+
+
+FAMILY = Family(
+    summary="alternating spatial and temporal attention, 243 frames",
+    network=MixSTE,
+    variants={"base": Variant(frames=243)},
+    hot_block=3,
+    h2ot_steps={2: 1 / 2, 4: 1 / 3, 6: 1 / 4},
+    unit="m",
+    licence="published weights: code without a licence file, trained on Human3.6M (its own terms)",
+)

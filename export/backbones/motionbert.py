@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from h2ot_edge.export.backbones.base import Backbone
+from h2ot_edge.export.backbones.family import Family, Variant
 from h2ot_edge.export.backbones.layers import Attention, Mlp, TwoStreamFusion, make_plain
 from h2ot_edge.export.backbones.token_state import Tokens
 from h2ot_edge.export.tokens import TokenPlan
@@ -36,11 +37,13 @@ class DualBlock(nn.Module):
 
     def _spatial(self, rows: Tensor) -> Tensor:
         rows = rows + self.attn_s(self.norm1_s(rows), 17, "inner")
-        return rows + self.mlp_s(self.norm2_s(rows))
+        result: Tensor = rows + self.mlp_s(self.norm2_s(rows))
+        return result
 
     def _temporal(self, rows: Tensor, frames: int, received: list[Tensor] | None) -> Tensor:
         rows = rows + self.attn_t(self.norm1_t(rows), frames, "outer", received)
-        return rows + self.mlp_t(self.norm2_t(rows))
+        result: Tensor = rows + self.mlp_t(self.norm2_t(rows))
+        return result
 
     def fold(self) -> None:
         """Move the affine parts of the norms into the Linears behind them.
@@ -68,12 +71,13 @@ class MotionBERT(Backbone):
         self.joints_embed = nn.Linear(3, width)
         self.pos_embed = nn.Parameter(torch.zeros(1, 17, width))
         self.temp_embed = nn.Parameter(torch.zeros(1, LONGEST_WINDOW, 1, width))
-        for name, spatial_first in (("blocks_st", True), ("blocks_ts", False)):
-            blocks = [
-                DualBlock(width, heads, mlp_ratio * width, spatial_first=spatial_first)
-                for _ in range(self.depth)
-            ]
-            self.add_module(name, nn.ModuleList(blocks))
+        hidden = mlp_ratio * width
+        self.blocks_st = nn.ModuleList(
+            DualBlock(width, heads, hidden, spatial_first=True) for _ in range(self.depth)
+        )
+        self.blocks_ts = nn.ModuleList(
+            DualBlock(width, heads, hidden, spatial_first=False) for _ in range(self.depth)
+        )
         self.ts_attn = nn.ModuleList(TwoStreamFusion(width) for _ in range(self.depth))
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.pre_logits = nn.Sequential(OrderedDict(fc=nn.Linear(width, rep), act=nn.Tanh()))
@@ -85,18 +89,37 @@ class MotionBERT(Backbone):
         width = rows.shape[-1]
         # (f, 1, 17, c): one constant of the graph, one addition.
         place = self.temp_embed[0, : self.plan.frames].unsqueeze(1) + self.pos_embed
-        return (rows.reshape(self.plan.frames, -1, 17, width) + place).reshape(-1, width)
+        result: Tensor = (rows.reshape(self.plan.frames, -1, 17, width) + place).reshape(-1, width)
+        return result
 
     def block(self, index: int, tokens: Tokens, received: list[Tensor] | None) -> Tensor:
         """Both streams from the same rows, then their weighted sum."""
         spatial_first = self.blocks_st[index](tokens.rows, tokens.frames, received)
         temporal_first = self.blocks_ts[index](tokens.rows, tokens.frames, received)
-        return self.ts_attn[index](spatial_first, temporal_first)
+        result: Tensor = self.ts_attn[index](spatial_first, temporal_first)
+        return result
 
     def finish(self, rows: Tensor) -> Tensor:
         """The last norm stands before the recoverer."""
-        return self.norm(rows)
+        result: Tensor = self.norm(rows)
+        return result
 
     def regress(self, rows: Tensor) -> Tensor:
         """Rows (m, c) -> (m, 3)."""
-        return self.head(self.pre_logits(rows))
+        result: Tensor = self.head(self.pre_logits(rows))
+        return result
+
+
+FAMILY = Family(
+    summary="dual-stream transformer (DSTformer), up to 243 frames",
+    network=MotionBERT,
+    variants={
+        "lite": Variant(frames=243, sizes={"width": 256, "mlp_ratio": 4}),
+        "full": Variant(frames=243, sizes={"width": 512, "mlp_ratio": 2}),
+    },
+    hot_block=1,
+    h2ot_steps={1: 1 / 2, 2: 1 / 3, 3: 1 / 4},
+    unit="normalised",
+    licence="published weights: code Apache-2.0, trained on Human3.6M and others (their own terms)",
+    longest=LONGEST_WINDOW,
+)

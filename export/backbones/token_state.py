@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from h2ot_edge.export.tokens.constants import constant
@@ -59,10 +58,9 @@ class Tokens:
         """
         width = self.rows.shape[-1]
         windows = self.rows.reshape(self.frames, -1, joints * width)
-        # One flat gather: frame p of window w is row p * b + w.
-        batch = windows.shape[1]
-        flat = positions.permute(1, 0) * batch + torch.arange(batch)
-        rows = windows.reshape(-1, joints * width)[flat.reshape(-1)].reshape(-1, width)
+        # An index for every element costs little and needs no arithmetic on the batch size.
+        index = positions.permute(1, 0).unsqueeze(2).expand(-1, -1, joints * width)
+        rows = windows.gather(0, index).reshape(-1, width)
         if isinstance(self.numbers, tuple):
             everyone = self.numbers == tuple(range(self.frames))
             numbers = positions if everyone else constant(self.numbers)[positions]

@@ -66,7 +66,9 @@ class TokenPlan:
                 "nearest, or --mode seq2frame"
             )
         if not wanted and self.recover != "none":
-            why = "nothing is pruned" if self.prune == "none" else "seq2frame keeps the centre frame"
+            why = (
+                "nothing is pruned" if self.prune == "none" else "seq2frame keeps the centre frame"
+            )
             raise UsageError(f"--recover {self.recover} has nothing to do: {why}; leave it out")
 
     def _check_step(self, block: int, keep: int, previous: int, depth: int) -> None:

@@ -27,7 +27,7 @@ class Recoverer(nn.Module):
 
 
 def mix(weights: Tensor, poses: Tensor) -> Tensor:
-    """Weighted sums over kept frames: weights (b or 1, f, k), poses (k, b, j, 3) -> (f, b, j, 3)."""
+    """Weights (b or 1, f, k) over kept frames, poses (k, b, j, 3) -> poses (f, b, j, 3)."""
     kept, joints, axes = poses.shape[0], poses.shape[2], poses.shape[3]
     frames = weights.shape[1]
     by_window = poses.reshape(kept, -1, joints * axes).permute(1, 0, 2)

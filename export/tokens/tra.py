@@ -30,7 +30,8 @@ class TokenAttention(Recoverer):
         if self._query is not None:
             attended = attention.attend(self._query, rows, rows, kept)
         else:
-            repeated = learned.expand(-1, rows.shape[0] // kept, -1).reshape(-1, channels)
+            per_frame = rows.reshape(kept, -1, channels).shape[1]
+            repeated = learned.expand(-1, per_frame, -1).reshape(-1, channels)
             attended = attention(repeated, rows, rows, frames, kept)
         return (learned + attended.reshape(frames, -1, channels)).reshape(-1, channels)
 

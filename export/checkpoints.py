@@ -1,0 +1,149 @@
+"""Loading published weights, and saying what is wrong when they do not fit."""
+
+import hashlib
+import pickle
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from h2ot_edge.errors import CheckpointError
+from h2ot_edge.export.backbones import BACKBONES, Backbone
+from h2ot_edge.export.options import ExportOptions, preset_plan
+from h2ot_edge.export.tokens import TokenPlan
+
+WRAPPERS = ("model_pos", "model", "state_dict", "net")
+WINDOWS = (27, 81, 243, 351)
+SHOWN = 3
+
+StateDict = dict[str, Tensor]
+Shapes = dict[str, tuple[int, ...]]
+
+
+def load_checkpoint(path: Path, network: Backbone, options: ExportOptions) -> str:
+    """Fill `network` from a checkpoint, strictly.
+
+    Args:
+        path: a bare state dict, or a dict holding one under one of `WRAPPERS`; keys may start
+            with `module.`.
+        network: what `options.build()` gave.
+        options: for the advice in the error message.
+
+    Returns:
+        The file's sha256.
+
+    Raises:
+        CheckpointError: if the file is no checkpoint, cut off, or for another network.
+    """
+    state = read_state_dict(path)
+    expected = _shapes(network.state_dict())
+    found = _shapes(state)
+    if found != expected:
+        raise CheckpointError(
+            f"{path}: not a checkpoint of {_describe(options.backbone, options.variant, options.plan)}"
+            f": {_differences(expected, found)}; {_advice(found)}"
+        )
+    broken = sorted(name for name, tensor in state.items() if not torch.isfinite(tensor).all())
+    if broken:
+        raise CheckpointError(
+            f"{path}: {len(broken)} tensors hold NaN or infinity ({_first(broken)}); "
+            "take another checkpoint of the training"
+        )
+    network.load_state_dict(state, strict=True)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_state_dict(path: Path) -> StateDict:
+    """The state dict of a checkpoint file, without wrapper and `module.` prefix.
+
+    Raises:
+        CheckpointError: if there is no such file, or it holds no state dict.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; expected a PyTorch checkpoint")
+    try:
+        # weights_only: a checkpoint comes from the internet and must not be able to run code.
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path}: not a plain PyTorch checkpoint: {str(error).splitlines()[0]} "
+            "Only tensors are loaded, never code; save model.state_dict() and use that"
+        ) from error
+    except (RuntimeError, EOFError, zipfile.BadZipFile, ValueError, OSError) as error:
+        raise CheckpointError(
+            f"{path}: cannot be read as a PyTorch checkpoint ({str(error).splitlines()[0]}); "
+            "the file is cut off or of another kind; fetch it again"
+        ) from error
+    return _unwrapped(content, path)
+
+
+def _unwrapped(content: Any, path: Path) -> StateDict:
+    if isinstance(content, dict):
+        for name in WRAPPERS:
+            if isinstance(content.get(name), dict):
+                content = content[name]
+                break
+    named = isinstance(content, dict) and all(isinstance(v, Tensor) for v in content.values())
+    if not named or not content:
+        keys = f" with keys {_first(list(content))}" if isinstance(content, dict) else ""
+        raise CheckpointError(
+            f"{path}: holds a {type(content).__name__}{keys}, expected a state dict or a dict "
+            f"with one under {', '.join(WRAPPERS)}"
+        )
+    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def _shapes(state: StateDict) -> Shapes:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def _differences(expected: Shapes, found: Shapes) -> str:
+    missing = [name for name in expected if name not in found]
+    left_over = [name for name in found if name not in expected]
+    other = [
+        f"{name} {list(shape)} where {list(expected[name])} is expected"
+        for name, shape in found.items()
+        if name in expected and shape != expected[name]
+    ]
+    parts = []
+    for what, names in (("missing", missing), ("left over", left_over), ("other shape", other)):
+        if names:
+            parts.append(f"{len(names)} {what} ({_first(names)})")
+    return ", ".join(parts)
+
+
+def _first(names: list[str]) -> str:
+    more = f", ... {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(str(name) for name in names[:SHOWN]) + more
+
+
+def _describe(backbone: str, variant: str, plan: TokenPlan) -> str:
+    learned = " with TRA" if plan.recover == "tra" else ""
+    return f"{backbone} {variant}, {plan.frames} frames{learned}"
+
+
+def _advice(found: Shapes) -> str:
+    """Which options would fit the file, found by building every known network without memory."""
+    for backbone, variant, plan, preset in _known_networks():
+        with torch.device("meta"):
+            shapes = _shapes(BACKBONES[backbone].build(variant, plan).state_dict())
+        if shapes == found:
+            return (
+                f"it fits --backbone {backbone} --variant {variant} --frames {plan.frames} "
+                f"--preset {preset}"
+            )
+    return "it fits no published network known here; see --backbone, --variant, --frames, --preset"
+
+
+def _known_networks() -> Iterator[tuple[str, str, TokenPlan, str]]:
+    for backbone, family in BACKBONES.items():
+        for variant in family.variants:
+            for frames in WINDOWS:
+                if frames > (family.longest or frames):
+                    continue
+                for preset in ("none", "hot"):
+                    blank = TokenPlan(frames=frames, mode=family.mode)
+                    yield backbone, variant, preset_plan(family, preset, blank), preset

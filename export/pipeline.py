@@ -1,0 +1,153 @@
+"""The whole export: checkpoint in, verified ONNX file with its model card out."""
+
+import hashlib
+import logging
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import onnxslim
+import torch
+
+from h2ot_edge._version import __version__
+from h2ot_edge.benchmarks.flops import Flops, count_flops
+from h2ot_edge.card import METADATA_KEY, InputConvention, ModelCard, OutputConvention
+from h2ot_edge.export.backbones import Backbone
+from h2ot_edge.export.backbones.layers import published_init
+from h2ot_edge.export.checkpoints import load_checkpoint
+from h2ot_edge.export.network import Lifter, folded
+from h2ot_edge.export.options import ExportOptions
+from h2ot_edge.export.published_flops import published_flops
+from h2ot_edge.export.tolerances import tolerance_for
+from h2ot_edge.export.tracing import onnx_from_torch, without_outputs
+from h2ot_edge.export.verify import Parity, verify
+from h2ot_edge.skeleton import JOINTS
+
+logger = logging.getLogger(__name__)
+
+STAGES = ("weights", "trace", "verify", "card")
+
+Progress = Callable[[str], None]
+"""Told the name of each stage as it begins."""
+
+
+def export_model(
+    options: ExportOptions, path: Path, progress: Progress = lambda stage: None
+) -> ModelCard:
+    """Export, verify and write a model.
+
+    Args:
+        options: what to export.
+        path: the ONNX file; it is replaced only once everything has succeeded.
+        progress: called at each of `STAGES`.
+
+    Returns:
+        The card that is in the file.
+
+    Raises:
+        UsageError: if the options cannot be carried out.
+        CheckpointError: if the weights do not fit.
+        ExportError: if the graph is not static.
+        ParityError: if it does not compute what the network does.
+    """
+    progress("weights")
+    network = options.build().eval()
+    weights = _fill(network, options)
+    progress("trace")
+    lifter = Lifter(folded(network), flip_tta=options.flip_tta)
+    model = onnx_from_torch(lifter, batch=options.batch, opset=options.opset)
+    progress("verify")
+    reference = Lifter(network, flip_tta=options.flip_tta)
+    allowed = tolerance_for(ill_conditioned=options.family.ill_conditioned)
+    parity = verify(model, reference, allowed)
+    progress("card")
+    flops = {"published": published_flops(network), "graph": count_flops(model)}
+    card = _card(options, network, weights, parity, flops)
+    if options.plan.schedule and not options.with_kept:
+        model = without_outputs(model, ["poses"])
+    write_model(model, card, path)
+    return card
+
+
+def write_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
+    """Put the card into the model and write it, whole or not at all."""
+    onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    model.producer_name, model.producer_version = "h2ot-edge", __version__
+    data = model.SerializeToString(deterministic=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink()
+            raise
+    logger.info("wrote %s, %.1f MB", path, len(data) / 1e6)
+
+
+def _fill(network: Backbone, options: ExportOptions) -> dict[str, str | int]:
+    if options.checkpoint is not None:
+        digest = load_checkpoint(options.checkpoint, network, options)
+        return {"source": "checkpoint", "file": options.checkpoint.name, "sha256": digest}
+    logger.warning(
+        "no checkpoint was given: the weights are random (seed %d) and the poses mean nothing; "
+        "give --checkpoint FILE",
+        options.seed,
+    )
+    published_init(network, torch.Generator().manual_seed(options.seed))
+    return {"source": "random", "seed": options.seed}
+
+
+def _card(
+    options: ExportOptions,
+    network: Backbone,
+    weights: dict[str, str | int],
+    parity: Parity,
+    flops: dict[str, Flops],
+) -> ModelCard:
+    plan, family = options.plan, options.family
+    channels = ("x", "y", "confidence")[: network.channels_in]
+    random = weights["source"] == "random"
+    return ModelCard(
+        backbone=options.backbone,
+        variant=options.variant,
+        frames=plan.frames,
+        mode=plan.mode,
+        preset=options.preset,
+        prune=plan.prune,
+        recover=plan.recover,
+        schedule=dict(sorted(plan.schedule.items())),
+        flip_tta=options.flip_tta,
+        with_kept=options.with_kept,
+        batch=options.batch,
+        opset=options.opset,
+        joints=JOINTS,
+        input=InputConvention(channels=channels),
+        output=OutputConvention(unit=family.unit),
+        weights=weights,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        flops={name: counted.to_dict() for name, counted in flops.items()},
+        parity=parity.to_dict(),
+        versions=_versions(),
+        licence="random weights: no terms" if random else family.licence,
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "h2ot-edge": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "onnx": onnx.__version__,
+        "onnxslim": onnxslim.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,94 @@
+"""From a network to an ONNX graph: trace, simplify, and check what was promised."""
+
+import io
+import warnings
+from collections.abc import Iterable
+
+import onnx
+import onnxslim
+import torch
+
+from h2ot_edge.benchmarks.flops import fixed_batch, known_shapes
+from h2ot_edge.errors import ExportError
+from h2ot_edge.export.network import Lifter
+
+FORBIDDEN = ("Einsum", "If", "Loop", "NonZero", "Random", "Scan", "Scatter", "Unique")
+"""Operators (or beginnings of their names) that make a graph random, dynamic or hard to build."""
+
+IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9}
+"""The IR version of the onnx release that brought each operator set: older readers accept it."""
+
+
+def onnx_from_torch(lifter: Lifter, *, batch: int | None, opset: int) -> onnx.ModelProto:
+    """Trace a network and simplify the graph.
+
+    Args:
+        lifter: its outputs are `poses` and, if something is pruned, `kept`.
+        batch: windows a call takes; None leaves it free.
+        opset: ONNX operator set.
+
+    Raises:
+        ExportError: if the graph is not static, deterministic and of known shapes.
+    """
+    plan = lifter.backbone.plan
+    # Two windows for a free batch: with one, the trace would take its size for a constant.
+    example = torch.zeros(batch or 2, plan.frames, 17, lifter.backbone.channels_in)
+    names = ["poses", "kept"] if plan.schedule else ["poses"]
+    buffer = io.BytesIO()
+    with torch.no_grad(), warnings.catch_warnings():
+        # The TorchScript exporter is the one that writes opset 17, which TensorRT 8.6 needs; the
+        # newer one writes 18 at the least (torch 2.13). It warns that it is the older one, and of
+        # shapes taken as constants, which is what a static graph is.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        torch.onnx.export(
+            lifter.eval(),
+            (example,),
+            buffer,
+            dynamo=False,
+            opset_version=opset,
+            input_names=["keypoints"],
+            output_names=names,
+            dynamic_axes={name: {0: "batch"} for name in ("keypoints", *names)}
+            if batch is None
+            else None,
+        )
+    traced = onnx.load_from_string(buffer.getvalue())
+    model: onnx.ModelProto = onnxslim.slim(traced)
+    model.ir_version = IR_VERSIONS[opset]
+    check_graph(model)
+    return model
+
+
+def without_outputs(model: onnx.ModelProto, keep: Iterable[str]) -> onnx.ModelProto:
+    """The part of a graph that computes the outputs in `keep`."""
+    kept = list(keep)
+    inputs = [value.name for value in model.graph.input]
+    part = onnx.utils.Extractor(model).extract_model(inputs, kept)
+    part.ir_version = model.ir_version
+    return part
+
+
+def check_graph(model: onnx.ModelProto) -> None:
+    """Check that a graph is what the export promises.
+
+    Raises:
+        ExportError: naming the operators or tensors that break the promise.
+    """
+    onnx.checker.check_model(model)
+    foreign = sorted({n.op_type for n in model.graph.node if n.domain not in ("", "ai.onnx")})
+    forbidden = sorted({n.op_type for n in model.graph.node if n.op_type.startswith(FORBIDDEN)})
+    if foreign or forbidden:
+        raise ExportError(
+            f"the graph has operators that are random, dynamic or not standard ONNX: "
+            f"{', '.join(foreign + forbidden)}; this is a bug of the exporter, please report it"
+        )
+    shapes = known_shapes(fixed_batch(model, model.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 2))
+    unknown = sorted(
+        name for node in model.graph.node for name in node.output if shapes.get(name) is None
+    )
+    if unknown:
+        raise ExportError(
+            f"{len(unknown)} tensors of the graph have no static shape, the first is {unknown[0]}; "
+            "this is a bug of the exporter, please report it"
+        )

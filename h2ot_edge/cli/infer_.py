@@ -1,0 +1,153 @@
+"""`h2ot infer`: lift the keypoints of a clip to poses."""
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from h2ot_edge._names import require
+from h2ot_edge.backends import BACKENDS
+from h2ot_edge.cli.output import write_json, write_rows
+from h2ot_edge.clips import Clip, check_poses_path, read_clip, write_poses
+from h2ot_edge.engine import Engine, Progress
+from h2ot_edge.errors import MissingExtra
+from h2ot_edge.spec import FloatArray
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "lift the 2-D keypoints of a clip to 3-D poses"
+
+_logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("model", metavar="MODEL.onnx", help="a model from h2ot-export")
+    parser.add_argument("clip", metavar="CLIP", help=".npz, or .json of AlphaPose or COCO results")
+    group = parser.add_argument_group("input")
+    group.add_argument(
+        "--image-size",
+        nargs=2,
+        type=float,
+        metavar=("W", "H"),
+        help="size of the image in pixels, if the clip does not say it",
+    )
+    group.add_argument(
+        "--clip", dest="index", type=int, metavar="N", help="which clip of an .npz with several"
+    )
+    group = parser.add_argument_group("output")
+    group.add_argument("-o", "--output", required=True, metavar="POSES.npz", help="where to")
+    group.add_argument("--plot", metavar="FILE.png", help="draw the poses as well")
+    group = parser.add_argument_group("running")
+    group.add_argument("-d", "--device", default="cpu", help="cpu, cuda or cuda:N")
+    group.add_argument("--backend", default="auto", help=f"auto, {', '.join(BACKENDS)}")
+    group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all)")
+    group.add_argument(
+        "--overlap",
+        type=int,
+        metavar="FRAMES",
+        help="that neighbouring windows share (default: a ninth of a window)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Lift, write, draw, report."""
+    output = check_poses_path(args.output)
+    if args.plot:
+        require("matplotlib", "viz")  # now, not after the work is done
+    clip = read_clip(args.clip, index=args.index)
+    with _load(args) as engine:
+        poses, seconds = _timed(engine, clip, args)
+        write_poses(output, poses, engine.card, clip)
+        if args.plot:
+            _plot(args.plot, poses, clip, engine)
+        report = _report(engine, len(poses), seconds, args)
+    write_json(report) if args.json else write_rows(_rows(engine, report))
+    return 0
+
+
+def _load(args: argparse.Namespace) -> Engine:
+    engine = Engine.load(
+        args.model,
+        backend=args.backend,
+        device=args.device,
+        threads=args.threads,
+        overlap=args.overlap,
+    )
+    if engine.card.weights.get("source") == "random":
+        _logger.warning("the weights of this model are random, so its poses mean nothing")
+    return engine
+
+
+def _timed(engine: Engine, clip: Clip, args: argparse.Namespace) -> tuple[FloatArray, float]:
+    size = args.image_size or clip.image_size
+    with _progress(shown=not (args.json or args.quiet)) as progress:
+        start = time.perf_counter()
+        poses = engine.infer(clip.keypoints, image_size=size, progress=progress)
+        return poses, time.perf_counter() - start
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Progress | None]:
+    """A bar over the windows, on a terminal only."""
+    if not (shown and sys.stderr.isatty()):
+        yield None
+        return
+    try:
+        tqdm = require("tqdm", "cli")
+    except MissingExtra as error:  # a bar is no reason not to work
+        _logger.info("no progress bar: %s", error)
+        yield None
+        return
+    with tqdm.tqdm(unit="window", leave=False) as bar:
+
+        def update(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield update
+
+
+def _plot(path: str, poses: FloatArray, clip: Clip, engine: Engine) -> None:
+    from h2ot_edge.plot import plot_sequence  # brings matplotlib
+
+    title = f"{engine.card.backbone} {engine.card.variant}"
+    plot_sequence(poses, path, keypoints=clip.keypoints, title=title)
+
+
+def _report(
+    engine: Engine, frames: int, seconds: float, args: argparse.Namespace
+) -> dict[str, Any]:
+    windows = engine.count_windows(frames)
+    convention = engine.card.output
+    return {
+        "output": args.output,
+        "plot": args.plot,
+        "frames": frames,
+        "windows": windows,
+        "overlap": engine.overlap,
+        "ms_per_window": round(seconds / windows * 1e3, 3),
+        "backend": engine.backend,
+        "device": engine.device,
+        "unit": convention.unit,
+        "frame_of_reference": convention.frame_of_reference,
+        "axes": list(convention.axes),
+        "weights": engine.card.weights.get("source"),
+    }
+
+
+def _rows(engine: Engine, report: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    card = engine.card
+    windows = "1 window" if report["windows"] == 1 else f"{report['windows']} windows"
+    yield "poses", f"{report['output']} ({report['frames']} frames, {len(card.joints)} joints)"
+    if report["plot"]:
+        yield "plot", str(Path(report["plot"]))
+    yield "model", f"{card.backbone} {card.variant}, {card.frames} frames, {card.mode}"
+    on = f"{report['backend']} on {report['device']}"
+    yield "time", f"{windows}, {report['ms_per_window']:.1f} ms a window, {on}"
+    yield "unit", report["unit"]
+    yield "frame", f"{report['frame_of_reference']}; {', '.join(report['axes'])}"

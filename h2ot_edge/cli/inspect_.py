@@ -1,0 +1,91 @@
+"""`h2ot inspect`: what a model takes, gives, and was checked against."""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from h2ot_edge.card import ModelCard
+from h2ot_edge.cli.output import write_json, write_rows
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "show the card of a model"
+
+Rows = Iterator[tuple[str, str]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("model", metavar="MODEL.onnx", help="a model from h2ot-export")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the card and print it."""
+    card = ModelCard.from_onnx(args.model)
+    if args.json:
+        write_json(json.loads(card.to_json()))
+    else:
+        write_rows(_rows(card))
+    return 0
+
+
+def _rows(card: ModelCard) -> Rows:
+    batch = "any" if card.batch is None else card.batch
+    tta = ", mean with the mirrored input" if card.flip_tta else ""
+    yield "model", f"{card.backbone} {card.variant}, {card.frames} frames, {card.mode}{tta}"
+    yield "", f"batch {batch}, opset {card.opset}, {card.parameters:,} parameters"
+    yield "tokens", _tokens(card)
+    yield from _tensors(card)
+    yield "weights", _listed(card.weights)
+    if card.licence:
+        yield "licence", card.licence
+    for name, flops in card.flops.items():
+        yield f"flops {name}", _flops(flops)
+    yield from _section("parity", card.parity)
+    yield "versions", _listed(card.versions)
+
+
+def _tokens(card: ModelCard) -> str:
+    if not card.schedule:
+        return f"all {card.frames} frames kept"
+    kept = ", ".join(
+        f"{count} from block {block}" for block, count in sorted(card.schedule.items())
+    )
+    return f"{kept} ({card.preset}: pruned by {card.prune}, recovered by {card.recover})"
+
+
+def _tensors(card: ModelCard) -> Rows:
+    batch = card.batch or "batch"
+    taken, given = card.input, card.output
+    yield "input", f"{taken.name} float32 [{batch}, {card.frames}, 17, {card.channels}]"
+    yield "", f"{', '.join(taken.channels)}; normalised by {taken.normalisation}"
+    yield "output", f"{given.name} float32 [{batch}, {card.frames_out}, 17, 3]"
+    yield "", f"{given.unit}; {given.frame_of_reference}; {', '.join(given.axes)}"
+    if card.with_kept:
+        yield "", f"kept int64 [{batch}, {card.kept}]"
+    yield "joints", ", ".join(card.joints)
+
+
+def _flops(flops: Any) -> str:
+    if not isinstance(flops, Mapping):
+        return _text(flops)
+    return ", ".join(f"{name} {value / 1e9:.3f} G" for name, value in flops.items())
+
+
+def _section(title: str, values: Mapping[str, Any]) -> Rows:
+    """One line for each value; nested ones in one line."""
+    if not values:
+        yield title, "not recorded"
+    for number, (name, value) in enumerate(values.items()):
+        yield title if number == 0 else "", f"{name}: {_text(value)}"
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_text(value)}" for name, value in values.items()) or "not recorded"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return _listed(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
