@@ -48,8 +48,7 @@ def count_flops(model: onnx.ModelProto) -> Flops:
     Raises:
         ExportError: if a shape that is needed is not known.
     """
-    batch = model.graph.input[0].type.tensor_type.shape.dim[0]
-    windows = batch.dim_value or 1
+    windows = batch_of(model) or 1
     shapes = known_shapes(fixed_batch(model, windows))
     weights = _constants(model)
     linear = products = 0
@@ -63,6 +62,11 @@ def count_flops(model: onnx.ModelProto) -> Flops:
             else:
                 products += cost
     return Flops(linear // windows, products // windows)
+
+
+def batch_of(model: onnx.ModelProto) -> int | None:
+    """Windows a call of the graph takes; None if any number."""
+    return model.graph.input[0].type.tensor_type.shape.dim[0].dim_value or None
 
 
 def fixed_batch(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
@@ -79,7 +83,9 @@ def fixed_batch(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
 
 def known_shapes(model: onnx.ModelProto) -> dict[str, Shape | None]:
     """Shape of every tensor of a graph; None where it is not wholly known."""
-    inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    inferred = shape_inference.infer_shapes(
+        model, check_type=True, strict_mode=True, data_prop=True
+    )
     graph = inferred.graph
     shapes: dict[str, Shape | None] = {t.name: tuple(t.dims) for t in graph.initializer}
     for value in (*graph.value_info, *graph.input, *graph.output):

@@ -43,8 +43,8 @@ def load_checkpoint(path: Path, network: Backbone, options: ExportOptions) -> st
     found = _shapes(state)
     if found != expected:
         raise CheckpointError(
-            f"{path}: not a checkpoint of {_describe(options.backbone, options.variant, options.plan)}"
-            f": {_differences(expected, found)}; {_advice(found)}"
+            f"{path}: not a checkpoint of {_describe(options)}: "
+            f"{_differences(expected, found)}; {_advice(found)}"
         )
     broken = sorted(name for name, tensor in state.items() if not torch.isfinite(tensor).all())
     if broken:
@@ -120,9 +120,9 @@ def _first(names: list[str]) -> str:
     return ", ".join(str(name) for name in names[:SHOWN]) + more
 
 
-def _describe(backbone: str, variant: str, plan: TokenPlan) -> str:
-    learned = " with TRA" if plan.recover == "tra" else ""
-    return f"{backbone} {variant}, {plan.frames} frames{learned}"
+def _describe(options: ExportOptions) -> str:
+    learned = " with TRA" if options.plan.recover == "tra" else ""
+    return f"{options.backbone} {options.variant}, {options.plan.frames} frames{learned}"
 
 
 def _advice(found: Shapes) -> str:

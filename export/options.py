@@ -97,7 +97,8 @@ def choose_plan(
         family: the backbone.
         frames: window length.
         preset: `none`, `hot` or `h2ot`; None for `hot`, unless `prune` is given.
-        prune, schedule: pruner and block -> kept frames, instead of a preset.
+        prune: pruner, instead of a preset.
+        schedule: block -> kept frames, for `prune`.
         recover: recoverer; None for the preset's, `tri` behind a schedule of one's own.
         mode: None for the family's.
 

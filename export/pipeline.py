@@ -1,12 +1,9 @@
 """The whole export: checkpoint in, verified ONNX file with its model card out."""
 
-import hashlib
 import logging
-import os
 import platform
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +83,7 @@ def write_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
         try:
             file.write(data)
             file.flush()
-            os.replace(temporary, path)
+            temporary.replace(path)
         except BaseException:
             temporary.unlink()
             raise

@@ -1,9 +1,11 @@
 """Windows on which an export is verified."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from h2ot_edge.camera import Camera
 from h2ot_edge.gait import Walk
+from h2ot_edge.keypoints import normalise_by_width
 from h2ot_edge.sample import record
 from h2ot_edge.spec import FloatArray
 
@@ -34,7 +36,7 @@ def probe_windows(frames: int, channels: int) -> FloatArray:
     )
     away = _walk(frames, Walk(heading_rad=1.2, start_m=(0.0, 1.0)), Camera(), seed=3)
     rng = np.random.default_rng(4)
-    windows = [
+    windows: list[NDArray[np.floating]] = [
         walking,
         fast,
         away,
@@ -50,7 +52,4 @@ def probe_windows(frames: int, channels: int) -> FloatArray:
 def _walk(frames: int, walk: Walk, camera: Camera, seed: int) -> FloatArray:
     """(frames, 17, 3) normalised keypoints with confidence."""
     clip = record(walk, camera, frames=frames, seed=seed)
-    width, height = clip.image_size
-    x, y, confidence = np.moveaxis(clip.keypoints, -1, 0)
-    normalised = [x / width * 2 - 1, y / width * 2 - height / width, confidence]
-    return np.stack(normalised, axis=-1, dtype=np.float32)
+    return normalise_by_width(clip.keypoints, *clip.image_size)

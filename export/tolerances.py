@@ -33,12 +33,21 @@ WELL_CONDITIONED = Tolerance(
     reason="float32 sums in another order and folded weights",
 )
 
+GIVEN_CHOICES = Tolerance(
+    mean=1e-5,
+    p99=None,
+    largest=1e-4,
+    kept_may_differ=True,
+    reason="as above; only used where the graph's choices are given to the network",
+)
+
 ILL_CONDITIONED = Tolerance(
-    mean=1e-3,
-    p99=1e-2,
+    mean=3e-2,
+    p99=2e-1,
     largest=None,
     kept_may_differ=True,
-    reason="a last-bit difference at the neighbour threshold picks other neighbours",
+    reason="a last-bit difference at the neighbour threshold picks other neighbours, and a few "
+    "of these another frame to keep; what the arithmetic is worth, GIVEN_CHOICES says",
 )
 
 

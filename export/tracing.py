@@ -1,14 +1,16 @@
 """From a network to an ONNX graph: trace, simplify, and check what was promised."""
 
-import io
+import tempfile
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 
 import onnx
 import onnxslim
 import torch
+from torch.jit._trace import TracerWarning
 
-from h2ot_edge.benchmarks.flops import fixed_batch, known_shapes
+from h2ot_edge.benchmarks.flops import batch_of, fixed_batch, known_shapes
 from h2ot_edge.errors import ExportError
 from h2ot_edge.export.network import Lifter
 
@@ -34,17 +36,21 @@ def onnx_from_torch(lifter: Lifter, *, batch: int | None, opset: int) -> onnx.Mo
     # Two windows for a free batch: with one, the trace would take its size for a constant.
     example = torch.zeros(batch or 2, plan.frames, 17, lifter.backbone.channels_in)
     names = ["poses", "kept"] if plan.schedule else ["poses"]
-    buffer = io.BytesIO()
-    with torch.no_grad(), warnings.catch_warnings():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        torch.no_grad(),
+        warnings.catch_warnings(),
+    ):
+        path = Path(folder) / "traced.onnx"
         # The TorchScript exporter is the one that writes opset 17, which TensorRT 8.6 needs; the
         # newer one writes 18 at the least (torch 2.13). It warns that it is the older one, and of
         # shapes taken as constants, which is what a static graph is.
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", TracerWarning)
         torch.onnx.export(
             lifter.eval(),
             (example,),
-            buffer,
+            path,
             dynamo=False,
             opset_version=opset,
             input_names=["keypoints"],
@@ -53,8 +59,7 @@ def onnx_from_torch(lifter: Lifter, *, batch: int | None, opset: int) -> onnx.Mo
             if batch is None
             else None,
         )
-    traced = onnx.load_from_string(buffer.getvalue())
-    model: onnx.ModelProto = onnxslim.slim(traced)
+        model: onnx.ModelProto = onnxslim.slim(onnx.load(path))
     model.ir_version = IR_VERSIONS[opset]
     check_graph(model)
     return model
@@ -83,7 +88,7 @@ def check_graph(model: onnx.ModelProto) -> None:
             f"the graph has operators that are random, dynamic or not standard ONNX: "
             f"{', '.join(foreign + forbidden)}; this is a bug of the exporter, please report it"
         )
-    shapes = known_shapes(fixed_batch(model, model.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 2))
+    shapes = known_shapes(fixed_batch(model, batch_of(model) or 2))
     unknown = sorted(
         name for node in model.graph.node for name in node.output if shapes.get(name) is None
     )

@@ -1,5 +1,11 @@
-"""Does the graph do what the network does? Measured on every export, before it is written."""
+"""Does the graph do what the network does? Measured on every export, before it is written.
 
+Networks that choose (frames to keep, MotionAGFormer's neighbours) can be compared in two ways:
+each side choosing for itself, or PyTorch taking the choices of the graph. The second separates
+wrong arithmetic from a last-bit difference at a threshold.
+"""
+
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,13 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from h2ot_edge._names import require
+from h2ot_edge.benchmarks.flops import batch_of
 from h2ot_edge.errors import ParityError
 from h2ot_edge.export.backbones.motionagformer import NeighbourSelection
 from h2ot_edge.export.network import Lifter
 from h2ot_edge.export.probe_windows import KINDS, probe_windows
-from h2ot_edge.export.tolerances import Tolerance
+from h2ot_edge.export.tokens.selection import Selection
+from h2ot_edge.export.tolerances import GIVEN_CHOICES, Tolerance
 
-Arrays = list[NDArray[Any]]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +39,9 @@ class Parity:
         worst_window, worst_frame: where the largest distance was.
         kept_differ: frames that one of the two kept and the other did not, over all windows.
         neighbours_flipped: temporal neighbours chosen differently (MotionAGFormer).
-        repeatable: whether a second run gave the same bits.
+        given_choices_largest: largest absolute difference when PyTorch takes the graph's choices;
+        None where the choices were the same anyway.
+    repeatable: whether a second run gave the same bits.
     """
 
     windows: int
@@ -45,6 +55,7 @@ class Parity:
     worst_frame: int
     kept_differ: int
     neighbours_flipped: int
+    given_choices_largest: float | None
     repeatable: bool
 
     def to_dict(self) -> dict[str, Any]:
@@ -56,20 +67,26 @@ class Parity:
         found = []
         if not self.windows > 0:
             found.append("nothing was compared")
-        for name in ("mean", "p99", "largest"):
-            limit, value = getattr(allowed, name), getattr(self, name)
-            if limit is not None and not value <= limit * self.rms:
-                found.append(f"{name} difference {value:.3g}, allowed {limit * self.rms:.3g}")
+        limits = {"mean": allowed.mean, "p99": allowed.p99, "largest": allowed.largest}
+        for name, limit in limits.items():
+            found += self._over(name, getattr(self, name), limit)
+        if self.given_choices_largest is not None:
+            largest = self.given_choices_largest
+            found += self._over("given the same choices, largest", largest, GIVEN_CHOICES.largest)
         if self.kept_differ and not allowed.kept_may_differ:
             found.append(f"{self.kept_differ} kept frames differ, allowed 0")
         if not self.repeatable:
             found.append("two runs on the same input differ")
         return found
 
+    def _over(self, name: str, value: float, share: float | None) -> list[str]:
+        """A complaint unless `value` is within `share` of the rms; NaN is not."""
+        if share is None or value <= share * self.rms:
+            return []
+        return [f"{name} difference {value:.3g}, allowed {share * self.rms:.3g}"]
 
-def compare(
-    actual: NDArray[Any], expected: NDArray[Any], **counted: Any
-) -> Parity:
+
+def compare(actual: Array, expected: Array, **counted: Any) -> Parity:
     """Statistics of two arrays of poses (windows, f, 17, 3); see `Parity`."""
     gap = actual.astype(np.float64) - expected.astype(np.float64)
     distance = np.linalg.norm(gap, axis=-1).max(axis=-1)  # (windows, f), worst joint
@@ -101,18 +118,18 @@ def verify(model: onnx.ModelProto, lifter: Lifter, allowed: Tolerance) -> Parity
         ParityError: with the report, if they differ by more.
     """
     windows = probe_windows(lifter.backbone.plan.frames, lifter.backbone.channels_in)
-    batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
-    batches = _batches(windows, batch)
-    expected, expected_neighbours = _run_torch(lifter, batches)
-    actual, actual_neighbours, repeatable = _run_onnx(model, batches)
-    kept_differ = 0
-    if lifter.backbone.plan.schedule:
-        kept_differ = count_kept_differ(actual[1][: len(windows)], expected[1][: len(windows)])
+    batches = _batches(windows, batch_of(model))
+    graph, repeatable = _run_onnx(model, batches)
+    network = _run_torch(lifter, batches)
+    flipped = network.neighbours_unlike(graph)
+    kept_differ = network.kept_unlike(graph, len(windows))
+    forced = _run_torch(lifter, batches, graph.choices) if flipped or kept_differ else None
     parity = compare(
-        actual[0][: len(windows)],
-        expected[0][: len(windows)],
+        graph.poses[: len(windows)],
+        network.poses[: len(windows)],
         kept_differ=kept_differ,
-        neighbours_flipped=_count_flipped(actual_neighbours, expected_neighbours),
+        neighbours_flipped=flipped,
+        given_choices_largest=_largest(forced.poses, graph.poses) if forced else None,
         repeatable=repeatable,
     )
     failures = parity.failures(allowed)
@@ -125,50 +142,98 @@ def verify(model: onnx.ModelProto, lifter: Lifter, allowed: Tolerance) -> Parity
     return parity
 
 
-def _batches(windows: NDArray[np.float32], batch: int) -> list[NDArray[np.float32]]:
+@dataclass(frozen=True)
+class Run:
+    """What one side gave for all batches.
+
+    Attributes:
+        poses: (windows, f or 1, 17, 3).
+        kept: (windows, k), None if nothing is pruned.
+        choices: every choice in the order in which it was made, batch by batch: positions
+            (b, k) int64 of frames to keep, or masks (n, f, f) bool of neighbours.
+    """
+
+    poses: Array
+    kept: Array | None
+    choices: list[Array]
+
+    def neighbours_unlike(self, other: "Run") -> int:
+        """Temporal neighbours that the other side chose differently."""
+        pairs = zip(self.choices, other.choices, strict=True)
+        return sum(int((one != two).sum()) for one, two in pairs if one.dtype == bool)
+
+    def kept_unlike(self, other: "Run", windows: int) -> int:
+        """Frames that the other side kept and this one did not, in the first `windows` windows."""
+        if self.kept is None or other.kept is None:
+            return 0
+        pairs = zip(other.kept[:windows], self.kept[:windows], strict=True)
+        return sum(len(np.setdiff1d(theirs, ours)) for theirs, ours in pairs)
+
+
+def _largest(one: Array, other: Array) -> float:
+    return float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max())
+
+
+def _batches(windows: Array, batch: int | None) -> list[Array]:
     """Windows in calls of `batch`, the last one filled up; of 1, 3 and the rest if it is free."""
-    if not batch:
+    if batch is None:
         return np.split(windows, [1, 4])
     padding = -len(windows) % batch
     padded = np.concatenate([windows, np.repeat(windows[-1:], padding, axis=0)])
     return np.split(padded, len(padded) // batch)
 
 
-def _run_torch(lifter: Lifter, batches: list[NDArray[np.float32]]) -> tuple[Arrays, Arrays]:
-    """Outputs of the network and the neighbours it chose."""
-    chosen: list[Tensor] = []
+def _run_torch(lifter: Lifter, batches: list[Array], choices: list[Array] | None = None) -> Run:
+    """Run the network, with choices of its own or with given ones."""
+    given = iter(choices or [])
+    made: list[Array] = []
 
-    def note(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        chosen.append(output)
+    def note(_module: nn.Module, _inputs: object, chosen: Tensor) -> Tensor:
+        if choices is not None:
+            chosen = torch.from_numpy(next(given))
+        made.append(chosen.numpy())
+        return chosen
 
-    selections = [m for m in lifter.modules() if isinstance(m, NeighbourSelection)]
-    hooks = [module.register_forward_hook(note) for module in selections]
+    hooks = [module.register_forward_hook(note) for module in _choosers(lifter)]
     try:
         with torch.no_grad():
             results = [lifter(torch.from_numpy(batch)) for batch in batches]
     finally:
         for hook in hooks:
             hook.remove()
-    outputs = [torch.cat(parts).numpy() for parts in zip(*results, strict=True)]
-    return outputs, [tensor.numpy() for tensor in chosen]
+    poses, *kept = (torch.cat(parts).numpy() for parts in zip(*results, strict=True))
+    return Run(poses, kept[0] if kept else None, made)
 
 
-def _run_onnx(
-    model: onnx.ModelProto, batches: list[NDArray[np.float32]]
-) -> tuple[Arrays, Arrays, bool]:
-    """Outputs of the graph, the neighbours it chose, and whether a second run gave the same."""
+def _choosers(lifter: Lifter) -> Iterator[nn.Module]:
+    """The modules that choose."""
+    for module in lifter.modules():
+        if isinstance(module, NeighbourSelection | Selection):
+            yield module
+
+
+def _run_onnx(model: onnx.ModelProto, batches: list[Array]) -> tuple[Run, bool]:
+    """Run the graph; and whether a second run of the first batch gave the same bits."""
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
-    # In the graph as in the network, a neighbour selection ends in the only such comparison.
-    thresholds = [n.output[0] for n in model.graph.node if n.op_type == "GreaterOrEqual"]
-    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in thresholds)
+    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in _choices_of(model))
     session = open_session(watched)
     results = [session.run(None, {"keypoints": batch}) for batch in batches]
     again = session.run(None, {"keypoints": batches[0]})
     repeatable = all(np.array_equal(a, b) for a, b in zip(again, results[0], strict=True))
-    count = len(model.graph.output)
-    outputs = [np.concatenate(p) for p in zip(*(r[:count] for r in results), strict=True)]
-    return outputs, [mask for result in results for mask in result[count:]], repeatable
+    outputs = len(model.graph.output)
+    poses, *kept = (np.concatenate(p) for p in zip(*(r[:outputs] for r in results), strict=True))
+    choices = [choice for result in results for choice in result[outputs:]]
+    return Run(poses, kept[0] if kept else None, choices), repeatable
+
+
+def _choices_of(model: onnx.ModelProto) -> Iterator[str]:
+    """Tensors of the graph that hold its choices, in the order in which they are made."""
+    for node in model.graph.node:
+        if node.op_type == "GreaterOrEqual":
+            yield node.output[0]
+        elif node.op_type == "TopK" and "/selection" in node.name:
+            yield node.output[1]
 
 
 def open_session(model: onnx.ModelProto, threads: int = 0) -> Any:
@@ -179,13 +244,3 @@ def open_session(model: onnx.ModelProto, threads: int = 0) -> Any:
     options.log_severity_level = 3
     providers = ["CPUExecutionProvider"]
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
-
-
-def count_kept_differ(actual: NDArray[Any], expected: NDArray[Any]) -> int:
-    """Frames of (windows, k) `actual` that `expected` does not have in the same window."""
-    pairs = zip(actual, expected, strict=True)
-    return sum(len(np.setdiff1d(one, other)) for one, other in pairs)
-
-
-def _count_flipped(actual: Arrays, expected: Arrays) -> int:
-    return sum(int((one != other).sum()) for one, other in zip(actual, expected, strict=True))

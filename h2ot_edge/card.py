@@ -124,7 +124,11 @@ class ModelCard:
 
     def to_json(self) -> str:
         """The document, with sorted keys so that equal cards are equal bytes."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False)
+        return json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document as plain dictionaries, lists, strings and numbers."""
+        return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, text: str, source: str = "card") -> "ModelCard":

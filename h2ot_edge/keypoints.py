@@ -11,7 +11,7 @@ from h2ot_edge.errors import InputError
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["prepare_keypoints"]
+__all__ = ["normalise_by_width", "prepare_keypoints"]
 
 _NORMALISED_LIMIT = 10.0
 """Normalised x spans [-1, 1] over the image; ten half-widths from its centre is no person."""
@@ -50,6 +50,24 @@ def prepare_keypoints(
     else:
         clips = _normalised(clips, _checked_size(image_size))
     return _with_channels(clips, card.channels), batched
+
+
+def normalise_by_width(pixels: FloatArray, width: float, height: float) -> FloatArray:
+    """Pixels to x' = x / w * 2 - 1, y' = y / w * 2 - h / w; further channels stay as they are.
+
+    Args:
+        pixels: (..., 2|3) float32.
+        width: w of the image in pixels.
+        height: h of the image in pixels.
+
+    Returns:
+        A new array of the same shape.
+    """
+    scaled = pixels.copy()
+    for axis, centre in enumerate((1, height / width)):
+        scaled[..., axis] *= 2 / width
+        scaled[..., axis] -= centre
+    return scaled
 
 
 def _checked(keypoints: ArrayLike) -> FloatArray:
@@ -144,10 +162,7 @@ def _normalised(clips: FloatArray, size: tuple[float, float]) -> FloatArray:
             f"keypoints: values up to {peak:g} look normalised, but image_size was given for "
             "pixels; leave image_size out, or pass pixels"
         )
-    scaled = clips.copy()
-    for axis, centre in enumerate((1, height / width)):
-        scaled[..., axis] *= 2 / width
-        scaled[..., axis] -= centre
+    scaled = normalise_by_width(clips, width, height)
     if _peak(scaled) > _NORMALISED_LIMIT:
         raise InputError(
             f"keypoints: pixels up to {peak:g} lie far outside an image of {width:g} x {height:g}; "

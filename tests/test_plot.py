@@ -4,11 +4,11 @@ import struct
 import numpy as np
 import pytest
 
-from h2ot_edge.errors import InputError
 from h2ot_edge.camera import Camera
+from h2ot_edge.errors import InputError
 from h2ot_edge.gait import Walk
-from h2ot_edge.sample import sample_clip
 from h2ot_edge.plot import LEFT, MIDDLE, RIGHT, plot_sequence
+from h2ot_edge.sample import sample_clip
 
 image = pytest.importorskip("matplotlib.image")
 

@@ -69,6 +69,6 @@ class Family:
             )
         if self.longest is not None and plan.frames > self.longest:
             raise UsageError(
-                f"--frames {plan.frames}: this backbone takes windows of up to {self.longest} frames"
+                f"--frames {plan.frames}: expected at most {self.longest} for this backbone"
             )
         return self.network(plan, **self.variants[variant].sizes)

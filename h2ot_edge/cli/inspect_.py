@@ -1,12 +1,11 @@
 """`h2ot inspect`: what a model takes, gives, and was checked against."""
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from h2ot_edge.card import ModelCard
-from h2ot_edge.cli.output import write_json, write_rows
+from h2ot_edge.cli.output import in_words, listed, tokens_in_words, write_json, write_rows
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -24,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """Read the card and print it."""
     card = ModelCard.from_onnx(args.model)
     if args.json:
-        write_json(json.loads(card.to_json()))
+        write_json(card.to_dict())
     else:
         write_rows(_rows(card))
     return 0
@@ -35,24 +34,15 @@ def _rows(card: ModelCard) -> Rows:
     tta = ", mean with the mirrored input" if card.flip_tta else ""
     yield "model", f"{card.backbone} {card.variant}, {card.frames} frames, {card.mode}{tta}"
     yield "", f"batch {batch}, opset {card.opset}, {card.parameters:,} parameters"
-    yield "tokens", _tokens(card)
+    yield "tokens", tokens_in_words(card)
     yield from _tensors(card)
-    yield "weights", _listed(card.weights)
+    yield "weights", listed(card.weights)
     if card.licence:
         yield "licence", card.licence
     for name, flops in card.flops.items():
         yield f"flops {name}", _flops(flops)
     yield from _section("parity", card.parity)
-    yield "versions", _listed(card.versions)
-
-
-def _tokens(card: ModelCard) -> str:
-    if not card.schedule:
-        return f"all {card.frames} frames kept"
-    kept = ", ".join(
-        f"{count} from block {block}" for block, count in sorted(card.schedule.items())
-    )
-    return f"{kept} ({card.preset}: pruned by {card.prune}, recovered by {card.recover})"
+    yield "versions", listed(card.versions)
 
 
 def _tensors(card: ModelCard) -> Rows:
@@ -69,7 +59,7 @@ def _tensors(card: ModelCard) -> Rows:
 
 def _flops(flops: Any) -> str:
     if not isinstance(flops, Mapping):
-        return _text(flops)
+        return in_words(flops)
     return ", ".join(f"{name} {value / 1e9:.3f} G" for name, value in flops.items())
 
 
@@ -78,14 +68,4 @@ def _section(title: str, values: Mapping[str, Any]) -> Rows:
     if not values:
         yield title, "not recorded"
     for number, (name, value) in enumerate(values.items()):
-        yield title if number == 0 else "", f"{name}: {_text(value)}"
-
-
-def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_text(value)}" for name, value in values.items()) or "not recorded"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return _listed(value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        yield title if number == 0 else "", f"{name}: {in_words(value)}"

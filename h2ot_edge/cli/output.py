@@ -2,10 +2,12 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["write_json", "write_rows"]
+from h2ot_edge.card import ModelCard
+
+__all__ = ["in_words", "listed", "tokens_in_words", "write_json", "write_rows"]
 
 
 def write_json(document: Any) -> None:
@@ -19,3 +21,27 @@ def write_rows(rows: Iterable[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         sys.stdout.write(f"{name:{width}}  {value}\n")
+
+
+def tokens_in_words(card: ModelCard) -> str:
+    """How many frames stay where, who chooses them and who brings the others back."""
+    if not card.schedule:
+        return f"all {card.frames} frames kept"
+    kept = ", ".join(
+        f"{count} from block {block}" for block, count in sorted(card.schedule.items())
+    )
+    return f"{kept} ({card.preset}: pruned by {card.prune}, recovered by {card.recover})"
+
+
+def listed(values: Mapping[str, Any]) -> str:
+    """Names and values in one line."""
+    return (
+        ", ".join(f"{name} {in_words(value)}" for name, value in values.items()) or "not recorded"
+    )
+
+
+def in_words(value: Any) -> str:
+    """A value of the card in one line."""
+    if isinstance(value, Mapping):
+        return listed(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,179 @@
+"""`h2ot export`: checkpoint in, verified ONNX out."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from h2ot_edge._names import require
+from h2ot_edge.card import ModelCard
+from h2ot_edge.cli.output import listed, tokens_in_words, write_json, write_rows
+from h2ot_edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from h2ot_edge.export import ExportOptions
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "export a (pruned) backbone to static, verified ONNX"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    _add_network(parser.add_argument_group("network"))
+    _add_tokens(parser.add_argument_group("tokens"))
+    _add_graph(parser.add_argument_group("graph"))
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "-o", "--output", type=Path, metavar="FILE.onnx", help="where to (default: a telling name)"
+    )
+
+
+def _add_network(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--backbone",
+        required=True,
+        metavar="NAME",
+        help="motionbert, mixste, mhformer or motionagformer",
+    )
+    group.add_argument(
+        "--variant",
+        metavar="NAME",
+        help="motionbert: lite (default), full; mixste, mhformer: base; motionagformer: hot "
+        "(default: HoT's b with 4 heads and 4 neighbours), xs, s, b, l",
+    )
+    group.add_argument(
+        "--frames", type=int, metavar="N", help="window (default: as the variant was published)"
+    )
+    group.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="published weights (.bin, .pth, .pt, .tr); without them the weights are random",
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of random weights")
+
+
+def _add_tokens(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="none: unpruned; hot: the published single step (default); h2ot: in several steps, "
+        "without weights of its own",
+    )
+    group.add_argument(
+        "--prune", metavar="NAME", help="tpc, tpa, tpmo, tps or none, instead of a preset"
+    )
+    group.add_argument(
+        "--keep", metavar="BLOCK:K[,BLOCK:K...]", help="frames kept from each block on"
+    )
+    group.add_argument("--recover", metavar="NAME", help="tra, tri, nearest or none")
+    group.add_argument(
+        "--mode", choices=("seq2seq", "seq2frame"), help="all frames, or the centre frame"
+    )
+
+
+def _add_graph(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--batch", default="1", metavar="N|dynamic", help="windows a call takes")
+    group.add_argument("--opset", type=int, default=17, metavar="N", help="17 to 20")
+    group.add_argument("--with-kept", action="store_true", help="also give the kept frames")
+    group.add_argument("--flip-tta", action="store_true", help="average with the mirror image")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Resolve, export, report."""
+    from h2ot_edge.export import export_model  # brings torch
+
+    options = _options(args)
+    path = args.output or Path(options.file_name())
+    if path.suffix != ".onnx":
+        raise UsageError(f"--output {path}: expected a name that ends in .onnx")
+    with _progress(shown=not (args.json or args.quiet)) as progress:
+        card = export_model(options, path, progress)
+    if args.json:
+        write_json({"output": str(path), "bytes": path.stat().st_size, "card": card.to_dict()})
+    else:
+        write_rows(_rows(path, card))
+    return 0
+
+
+def _options(args: argparse.Namespace) -> "ExportOptions":
+    from h2ot_edge._names import look_up
+    from h2ot_edge.export import BACKBONES, ExportOptions, choose_plan, parse_schedule
+
+    family = look_up("backbone", args.backbone, BACKBONES)
+    variant = args.variant or family.default_variant
+    size = look_up(f"variant of {args.backbone}", variant, family.variants)
+    plan = choose_plan(
+        family,
+        args.frames if args.frames is not None else size.frames,
+        preset=args.preset,
+        prune=args.prune,
+        schedule=parse_schedule(args.keep) if args.keep is not None else None,
+        recover=args.recover,
+        mode=args.mode,
+    )
+    return ExportOptions(
+        backbone=args.backbone,
+        variant=variant,
+        plan=plan,
+        checkpoint=args.checkpoint,
+        batch=_batch(args.batch),
+        opset=args.opset,
+        with_kept=args.with_kept,
+        flip_tta=args.flip_tta,
+        seed=args.seed,
+    )
+
+
+def _batch(text: str) -> int | None:
+    if text == "dynamic":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--batch {text}: expected a positive number or 'dynamic'")
+    return int(text)
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Callable[[str], None]]:
+    """A bar over the stages, on a terminal only."""
+    from h2ot_edge.export.pipeline import STAGES
+
+    if not (shown and sys.stderr.isatty()):
+        yield lambda stage: None
+        return
+    tqdm = require("tqdm", "export")
+    with tqdm.tqdm(total=len(STAGES), leave=False, bar_format="{desc} |{bar}| {elapsed}") as bar:
+
+        def update(stage: str) -> None:
+            bar.update(STAGES.index(stage) - bar.n)
+            bar.set_description(stage)
+
+        yield update
+
+
+def _rows(path: Path, card: ModelCard) -> Iterator[tuple[str, str]]:
+    parity, flops = card.parity, card.flops
+    yield "model", f"{path} ({path.stat().st_size / 1e6:.1f} MB, opset {card.opset})"
+    yield "network", f"{card.backbone} {card.variant}, {card.parameters / 1e6:.2f} M parameters"
+    yield "tokens", tokens_in_words(card)
+    published, graph = flops["published"], flops["graph"]
+    yield (
+        "GFLOPs",
+        f"{graph['total'] / 1e9:.2f} a window (as published: {published['total'] / 1e9:.2f}, "
+        f"Linear and Conv only {published['linear'] / 1e9:.2f})",
+    )
+    yield (
+        "parity",
+        f"largest difference from PyTorch {parity['largest']:.1e} of rms {parity['rms']:.2g} on "
+        f"{parity['windows']} windows, {parity['kept_differ']} kept frames differ",
+    )
+    if parity["given_choices_largest"] is not None:
+        yield (
+            "",
+            f"{parity['neighbours_flipped']} neighbours chosen differently; given the same "
+            f"choices, largest difference {parity['given_choices_largest']:.1e}",
+        )
+    yield "weights", listed(card.weights)
