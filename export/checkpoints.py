@@ -2,7 +2,6 @@
 
 import hashlib
 import pickle
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,9 +71,10 @@ def read_state_dict(path: Path) -> StateDict:
             f"{path}: not a plain PyTorch checkpoint: {str(error).splitlines()[0]} "
             "Only tensors are loaded, never code; save model.state_dict() and use that"
         ) from error
-    except (RuntimeError, EOFError, zipfile.BadZipFile, ValueError, OSError) as error:
+    except Exception as error:  # broken bytes make the unpickler raise all sorts: KeyError, ...
         raise CheckpointError(
-            f"{path}: cannot be read as a PyTorch checkpoint ({str(error).splitlines()[0]}); "
+            f"{path}: cannot be read as a PyTorch checkpoint ({type(error).__name__}: "
+            f"{str(error).partition(chr(10))[0]}); "
             "the file is cut off or of another kind; fetch it again"
         ) from error
     return _unwrapped(content, path)

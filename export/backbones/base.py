@@ -94,6 +94,10 @@ class Backbone(nn.Module):
         """Rows (m, c) -> poses, (m, 3) or (m, 51)."""
         raise NotImplementedError
 
+    def representation(self) -> nn.Sequential | None:
+        """The part of the head that begins with a Linear `fc` right behind the recoverer."""
+        return None
+
     def forward(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """Lift windows.
 
@@ -137,6 +141,10 @@ class Backbone(nn.Module):
         for module in self.modules():
             if module is not self and isinstance(module, Foldable):
                 module.fold()
+        representation = self.representation()
+        if isinstance(self.recoverer, TokenAttention) and representation is not None:
+            self.recoverer.absorb(representation.get_submodule("fc"))
+            representation.add_module("fc", nn.Identity())
 
     def extra_published_products(self) -> int:
         """FLOPs of products that the published code has and this network does without."""

@@ -70,6 +70,7 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(channels, 3 * channels, bias=bias)
         self.proj = nn.Linear(channels, channels)
         self.scale = (channels // heads) ** -0.5
+        self.absorbed = False
 
     def forward(
         self, rows: Tensor, tokens: int, axis: Axis, received: list[Tensor] | None = None
@@ -98,10 +99,10 @@ class Attention(nn.Module):
         if self.qkv.bias is not None:
             bias_q, _, bias_v = self.qkv.bias.chunk(3)
         query = functional.linear(rows, weight_q, bias_q)
-        if self.scale != 1.0:
-            query = query * self.scale
         key = functional.linear(rows, weight_k)
-        return query, key, functional.linear(rows, weight_v, bias_v)
+        if self.absorbed:
+            return query, key, functional.linear(rows, weight_v)
+        return query * self.scale, key, functional.linear(rows, weight_v, bias_v)
 
     @torch.no_grad()
     def absorb(self, norm: nn.LayerNorm) -> None:
@@ -113,9 +114,8 @@ class Attention(nn.Module):
         query_bias, _, value_bias = self.qkv.bias.chunk(3)
         self.qkv.weight[: len(query_bias)].mul_(self.scale)
         query_bias.mul_(self.scale)
-        self.scale = 1.0
         self.proj.bias.add_(self.proj.weight @ value_bias)
-        value_bias.zero_()
+        self.absorbed = True
 
 
 class CrossAttention(nn.Module):
@@ -133,15 +133,22 @@ class CrossAttention(nn.Module):
     def forward(self, query: Tensor, key: Tensor, value: Tensor, asked: int, tokens: int) -> Tensor:
         """Attend from `asked` to `tokens` tokens of the outer axis; all arguments are rows."""
         query = split_heads(self.linear_q(query) * self.scale, self.heads, asked, "outer")
-        return self.attend(query, key, value, tokens)
+        result: Tensor = self.proj(self.mix(query, key, value, tokens))
+        return result
 
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, tokens: int) -> Tensor:
-        """As `forward`, with a query that is projected, scaled and split: (n or 1, h, t, d)."""
+    def mix(self, query: Tensor, key: Tensor, value: Tensor, tokens: int) -> Tensor:
+        """`forward` without its first and last Linear.
+
+        Args:
+            query: projected, scaled and split, (n or 1, h, t, d).
+            key: rows (m, c).
+            value: rows (m, c).
+            tokens: how many there are of key and value.
+        """
         projected = functional.linear(key, self.linear_k.weight)
         weights = weights_of(query, projected, "outer", self.heads, tokens)
         split = split_heads(self.linear_v(value), self.heads, tokens, "outer")
-        result: Tensor = self.proj(join_heads(weights @ split, key.shape[-1], "outer"))
-        return result
+        return join_heads(weights @ split, key.shape[-1], "outer")
 
 
 class Mlp(nn.Module):

@@ -247,6 +247,10 @@ class MotionAGFormer(Backbone):
         result: Tensor = self.norm(rows)
         return result
 
+    def representation(self) -> nn.Sequential:
+        """Linear and tanh behind the recoverer."""
+        return self.rep_logit
+
     def regress(self, rows: Tensor) -> Tensor:
         """Rows (m, c) -> (m, 3)."""
         result: Tensor = self.head(self.rep_logit(rows))

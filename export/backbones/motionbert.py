@@ -104,6 +104,10 @@ class MotionBERT(Backbone):
         result: Tensor = self.norm(rows)
         return result
 
+    def representation(self) -> nn.Sequential:
+        """Linear and tanh behind the recoverer."""
+        return self.pre_logits
+
     def regress(self, rows: Tensor) -> Tensor:
         """Rows (m, c) -> (m, 3)."""
         result: Tensor = self.head(self.pre_logits(rows))

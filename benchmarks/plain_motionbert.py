@@ -1,0 +1,120 @@
+"""HoT-MotionBERT written the plain way: the yardstick for the graph that this project exports.
+
+Packed qkv with five-dimensional permutations, scores scaled after the product, fusion by
+concatenation and softmax, tokens as (b f, j, c): the shape of published transformer code, exported
+as it is. It takes the weights of `h2ot_edge.export.backbones.motionbert.MotionBERT` unchanged.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from h2ot_edge.export.backbones.layers import Attention, CrossAttention, Mlp
+from h2ot_edge.export.backbones.motionbert import DualBlock, MotionBERT
+
+
+class PlainMotionBERT(nn.Module):
+    """The function of `network`, computed the plain way; (b, f, 17, 3) -> (b, f, 17, 3)."""
+
+    def __init__(self, network: MotionBERT) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """Lift windows."""
+        net, plan = self.network, self.network.plan
+        batch, frames = keypoints.shape[:2]
+        x = net.joints_embed(keypoints.reshape(batch * frames, 17, 3)) + net.pos_embed
+        x = x.reshape(batch, frames, 17, -1) + net.temp_embed[:, :frames]
+        for index in range(net.depth):
+            if index in plan.schedule:
+                x = self._prune(x, index)
+            first = _dual(net.blocks_st[index], x)
+            second = _dual(net.blocks_ts[index], x)
+            share = functional.linear(torch.cat([first, second], dim=-1), *_parameters(net, index))
+            share = share.softmax(dim=-1)
+            x = first * share[..., 0:1] + second * share[..., 1:2]
+        x = net.norm(x)
+        if plan.schedule:
+            x = _recover(net, x)
+        poses: Tensor = net.head(net.pre_logits(x))
+        return poses
+
+    def _prune(self, x: Tensor, index: int) -> Tensor:
+        """(b, f, j, c) -> (b, k, j, c); the choice itself is the library's."""
+        batch, frames, joints, width = x.shape
+        rows = x.permute(1, 0, 2, 3).reshape(-1, width)
+        chosen = self.network.selection[str(index)](rows, frames, None, None)
+        wanted = chosen[:, :, None, None].expand(-1, -1, joints, width)
+        return x.gather(1, wanted) + self.network.pos_embed_token.unsqueeze(2)
+
+
+def _parameters(net: MotionBERT, index: int) -> tuple[Tensor, Tensor]:
+    return net.ts_attn[index].weight, net.ts_attn[index].bias
+
+
+def _dual(block: DualBlock, x: Tensor) -> Tensor:
+    for axis in "st" if block.spatial_first else "ts":
+        norm1, norm2 = getattr(block, f"norm1_{axis}"), getattr(block, f"norm2_{axis}")
+        attend = _spatial if axis == "s" else _temporal
+        x = x + attend(getattr(block, f"attn_{axis}"), norm1(x))
+        x = x + _mlp(getattr(block, f"mlp_{axis}"), norm2(x))
+    return x
+
+
+def _mlp(mlp: Mlp, x: Tensor) -> Tensor:
+    hidden: Tensor = mlp(x)
+    return hidden
+
+
+def _spatial(attention: Attention, x: Tensor) -> Tensor:
+    batch, frames, joints, width = x.shape
+    heads, depth = attention.heads, width // attention.heads
+    qkv = attention.qkv(x.reshape(batch * frames, joints, width))
+    qkv = qkv.reshape(batch * frames, joints, 3, heads, depth).permute(2, 0, 3, 1, 4)
+    query, key, value = qkv[0], qkv[1], qkv[2]
+    weights = ((query @ key.transpose(-2, -1)) * attention.scale).softmax(dim=-1)
+    mixed = (weights @ value).transpose(1, 2).reshape(batch, frames, joints, width)
+    out: Tensor = attention.proj(mixed)
+    return out
+
+
+def _temporal(attention: Attention, x: Tensor) -> Tensor:
+    batch, frames, joints, width = x.shape
+    heads, depth = attention.heads, width // attention.heads
+    qkv = attention.qkv(x.reshape(batch * frames, joints, width))
+    qkv = qkv.reshape(batch * frames, joints, 3, heads, depth).permute(2, 0, 3, 1, 4)
+    split = [
+        part.reshape(batch, frames, heads, joints, depth).permute(0, 2, 3, 1, 4) for part in qkv
+    ]
+    query, key, value = split  # (b, h, j, f, d) each
+    weights = ((query @ key.transpose(-2, -1)) * attention.scale).softmax(dim=-1)
+    mixed = (weights @ value).permute(0, 3, 2, 1, 4).reshape(batch * frames, joints, width)
+    out: Tensor = attention.proj(mixed)
+    return out.reshape(batch, frames, joints, width)
+
+
+def _recover(net: MotionBERT, x: Tensor) -> Tensor:
+    """(b, k, j, c) -> (b, f, j, c), the learned queries repeated for every joint."""
+    batch, kept, joints, width = x.shape
+    frames = net.plan.frames
+    by_joint = x.permute(0, 2, 1, 3).reshape(batch * joints, kept, width)
+    queries = net.x_token.expand(batch * joints, -1, -1)
+    mixed = queries + _cross(net.cross_attention, queries, by_joint)
+    return mixed.reshape(batch, joints, frames, width).permute(0, 2, 1, 3)
+
+
+def _cross(attention: CrossAttention, asked: Tensor, given: Tensor) -> Tensor:
+    heads = attention.heads
+    query, key, value = (
+        linear(x).reshape(len(given), -1, heads, given.shape[-1] // heads).permute(0, 2, 1, 3)
+        for linear, x in (
+            (attention.linear_q, asked),
+            (attention.linear_k, given),
+            (attention.linear_v, given),
+        )
+    )
+    weights = ((query @ key.transpose(-2, -1)) * attention.scale).softmax(dim=-1)
+    mixed = (weights @ value).transpose(1, 2).reshape(len(given), -1, given.shape[-1])
+    out: Tensor = attention.proj(mixed)
+    return out
