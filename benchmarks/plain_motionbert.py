@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from h2ot_edge.export.backbones.layers import Attention, CrossAttention, Mlp
-from h2ot_edge.export.backbones.motionbert import DualBlock, MotionBERT
+from h2ot_edge.export.backbones.motionbert import MotionBERT
+from h2ot_edge.export.layers import Attention, CrossAttention, Mlp
 
 
 class PlainMotionBERT(nn.Module):
@@ -31,8 +31,9 @@ class PlainMotionBERT(nn.Module):
                 x = self._prune(x, index)
             first = _dual(net.blocks_st[index], x)
             second = _dual(net.blocks_ts[index], x)
-            share = functional.linear(torch.cat([first, second], dim=-1), *_parameters(net, index))
-            share = share.softmax(dim=-1)
+            fusion = net.ts_attn[index]
+            both = torch.cat([first, second], dim=-1)
+            share = functional.linear(both, fusion.weight, fusion.bias).softmax(dim=-1)  # type: ignore[arg-type]
             x = first * share[..., 0:1] + second * share[..., 1:2]
         x = net.norm(x)
         if plan.schedule:
@@ -42,18 +43,14 @@ class PlainMotionBERT(nn.Module):
 
     def _prune(self, x: Tensor, index: int) -> Tensor:
         """(b, f, j, c) -> (b, k, j, c); the choice itself is the library's."""
-        batch, frames, joints, width = x.shape
+        _, frames, joints, width = x.shape
         rows = x.permute(1, 0, 2, 3).reshape(-1, width)
         chosen = self.network.selection[str(index)](rows, frames, None, None)
         wanted = chosen[:, :, None, None].expand(-1, -1, joints, width)
-        return x.gather(1, wanted) + self.network.pos_embed_token.unsqueeze(2)
+        return x.gather(1, wanted) + self.network.get_parameter("pos_embed_token").unsqueeze(2)
 
 
-def _parameters(net: MotionBERT, index: int) -> tuple[Tensor, Tensor]:
-    return net.ts_attn[index].weight, net.ts_attn[index].bias
-
-
-def _dual(block: DualBlock, x: Tensor) -> Tensor:
+def _dual(block: nn.Module, x: Tensor) -> Tensor:
     for axis in "st" if block.spatial_first else "ts":
         norm1, norm2 = getattr(block, f"norm1_{axis}"), getattr(block, f"norm2_{axis}")
         attend = _spatial if axis == "s" else _temporal
@@ -99,8 +96,10 @@ def _recover(net: MotionBERT, x: Tensor) -> Tensor:
     batch, kept, joints, width = x.shape
     frames = net.plan.frames
     by_joint = x.permute(0, 2, 1, 3).reshape(batch * joints, kept, width)
-    queries = net.x_token.expand(batch * joints, -1, -1)
-    mixed = queries + _cross(net.cross_attention, queries, by_joint)
+    queries = net.get_parameter("x_token").expand(batch * joints, -1, -1)
+    attention = net.get_submodule("cross_attention")
+    assert isinstance(attention, CrossAttention)
+    mixed = queries + _cross(attention, queries, by_joint)
     return mixed.reshape(batch, joints, frames, width).permute(0, 2, 1, 3)
 
 

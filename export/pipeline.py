@@ -16,8 +16,8 @@ from h2ot_edge._version import __version__
 from h2ot_edge.benchmarks.flops import Flops, count_flops
 from h2ot_edge.card import METADATA_KEY, InputConvention, ModelCard, OutputConvention
 from h2ot_edge.export.backbones import Backbone
-from h2ot_edge.export.backbones.layers import published_init
 from h2ot_edge.export.checkpoints import load_checkpoint
+from h2ot_edge.export.layers import published_init
 from h2ot_edge.export.network import Lifter, folded
 from h2ot_edge.export.options import ExportOptions
 from h2ot_edge.export.published_flops import published_flops

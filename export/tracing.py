@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 import onnxslim
 import torch
+from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
 from h2ot_edge.benchmarks.flops import batch_of, fixed_batch, known_shapes
@@ -36,33 +37,44 @@ def onnx_from_torch(lifter: Lifter, *, batch: int | None, opset: int) -> onnx.Mo
     # Two windows for a free batch: with one, the trace would take its size for a constant.
     example = torch.zeros(batch or 2, plan.frames, 17, lifter.backbone.channels_in)
     names = ["poses", "kept"] if plan.schedule else ["poses"]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        torch.no_grad(),
-        warnings.catch_warnings(),
-    ):
-        path = Path(folder) / "traced.onnx"
+    graph = traced(lifter.eval(), example, opset=opset, names=names, free_batch=batch is None)
+    model: onnx.ModelProto = onnxslim.slim(graph)
+    model.ir_version = IR_VERSIONS[opset]
+    check_graph(model)
+    return model
+
+
+def traced(
+    network: nn.Module, example: Tensor, *, opset: int, names: list[str], free_batch: bool = False
+) -> onnx.ModelProto:
+    """A network as PyTorch's exporter writes it.
+
+    Args:
+        network: in eval mode.
+        example: keypoints (b, f, 17, c).
+        opset: ONNX operator set.
+        names: of the outputs.
+        free_batch: whether the first axis of inputs and outputs is free.
+    """
+    free = {name: {0: "batch"} for name in ("keypoints", *names)} if free_batch else None
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
         # The TorchScript exporter is the one that writes opset 17, which TensorRT 8.6 needs; the
         # newer one writes 18 at the least (torch 2.13). It warns that it is the older one, and of
         # shapes taken as constants, which is what a static graph is.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", TracerWarning)
+        path = Path(folder) / "traced.onnx"
         torch.onnx.export(
-            lifter.eval(),
+            network,
             (example,),
             path,
             dynamo=False,
             opset_version=opset,
             input_names=["keypoints"],
             output_names=names,
-            dynamic_axes={name: {0: "batch"} for name in ("keypoints", *names)}
-            if batch is None
-            else None,
+            dynamic_axes=free,
         )
-        model: onnx.ModelProto = onnxslim.slim(onnx.load(path))
-    model.ir_version = IR_VERSIONS[opset]
-    check_graph(model)
-    return model
+        return onnx.load(path)
 
 
 def without_outputs(model: onnx.ModelProto, keep: Iterable[str]) -> onnx.ModelProto:

@@ -7,6 +7,7 @@ wrong arithmetic from a last-bit difference at a threshold.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -236,11 +237,20 @@ def _choices_of(model: onnx.ModelProto) -> Iterator[str]:
             yield node.output[1]
 
 
-def open_session(model: onnx.ModelProto, threads: int = 0) -> Any:
-    """An ONNX Runtime session on the CPU; 0 threads leaves their number to it."""
+def open_session(model: onnx.ModelProto, threads: int = 0, profile: Path | None = None) -> Any:
+    """An ONNX Runtime session on the CPU.
+
+    Args:
+        model: the graph.
+        threads: 0 leaves their number to ONNX Runtime.
+        profile: beginning of the name of a file for operator times, None for no profiling.
+    """
     onnxruntime = require("onnxruntime", "export")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile)
     providers = ["CPUExecutionProvider"]
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)

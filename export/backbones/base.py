@@ -6,15 +6,12 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from h2ot_edge.export.backbones.layers import CrossAttention
 from h2ot_edge.export.backbones.token_state import Tokens
-from h2ot_edge.export.tokens import PRUNERS, TokenPlan
+from h2ot_edge.export.tokens import PRUNERS, RECOVERERS, TokenPlan
 from h2ot_edge.export.tokens.constants import constant
-from h2ot_edge.export.tokens.nearest import Nearest
 from h2ot_edge.export.tokens.recovery import Recoverer
 from h2ot_edge.export.tokens.selection import Selection
 from h2ot_edge.export.tokens.tra import TokenAttention
-from h2ot_edge.export.tokens.tri import Interpolation
 
 
 @runtime_checkable
@@ -55,7 +52,14 @@ class Backbone(nn.Module):
         self.joints = joints
         self.pruner = PRUNERS.get(plan.prune)
         self.selection = nn.ModuleDict(self._selections())
-        self.recoverer = self._build_recoverer(width, heads, bias)
+        recoverer = RECOVERERS.get(plan.recover, Recoverer)
+        self.recoverer = recoverer.attach(
+            self, plan.frames, self._first_kept(), width=width, heads=heads, bias=bias
+        )
+
+    def _first_kept(self) -> int:
+        """Frames left by the first pruning step."""
+        return max(self.plan.schedule.values(), default=self.plan.frames)
 
     def _selections(self) -> dict[str, Selection]:
         """One selection per pruning step that looks at the data; they have no parameters."""
@@ -65,18 +69,6 @@ class Backbone(nn.Module):
             str(index): Selection(self.pruner.select, keep, self.joints)
             for index, keep in self.plan.schedule.items()
         }
-
-    def _build_recoverer(self, width: int, heads: int, bias: bool) -> Recoverer:
-        frames = self.plan.frames
-        if self.plan.recover == "tra":
-            first = self.plan.schedule[min(self.plan.schedule)]
-            self.pos_embed_token = nn.Parameter(torch.zeros(1, first, width))
-            self.x_token = nn.Parameter(torch.zeros(1, frames, width))
-            self.cross_attention = CrossAttention(width, heads, bias=bias)
-            return TokenAttention(self.x_token, self.cross_attention)
-        if self.plan.recover == "tri":
-            return Interpolation(frames)
-        return Nearest(frames) if self.plan.recover == "nearest" else Recoverer()
 
     def embed(self, keypoints: Tensor) -> Tensor:
         """Keypoints (f, b, j, c) -> rows (f b j, c)."""
@@ -143,7 +135,9 @@ class Backbone(nn.Module):
                 module.fold()
         representation = self.representation()
         if isinstance(self.recoverer, TokenAttention) and representation is not None:
-            self.recoverer.absorb(representation.get_submodule("fc"))
+            first = representation.get_submodule("fc")
+            assert isinstance(first, nn.Linear)
+            self.recoverer.absorb(first)
             representation.add_module("fc", nn.Identity())
 
     def extra_published_products(self) -> int:
@@ -159,8 +153,8 @@ class Backbone(nn.Module):
             tokens = tokens.take(chosen, keep, self.joints)
         else:
             tokens = self._prune_fixed(tokens, keep)
-        if self.recoverer.learned and index == min(self.plan.schedule):
-            tokens = replace(tokens, rows=self._with_token_position(tokens))
+        if index == min(self.plan.schedule):
+            tokens = replace(tokens, rows=self.recoverer.kept_tokens(tokens.rows))
         return tokens
 
     def _prune_fixed(self, tokens: Tokens, keep: int) -> Tokens:
@@ -170,11 +164,6 @@ class Backbone(nn.Module):
         seq2frame = self.plan.mode == "seq2frame"
         always = tokens.numbers.index(self.plan.centre) if seq2frame else None
         return tokens.take_fixed(self.pruner.positions(tokens.frames, keep, always))
-
-    def _with_token_position(self, tokens: Tokens) -> Tensor:
-        width = tokens.rows.shape[-1]
-        rows = tokens.rows.reshape(tokens.frames, -1, width)
-        return (rows + self.pos_embed_token.permute(1, 0, 2)).reshape(-1, width)
 
     def _must_stay(self, tokens: Tokens) -> Tensor | None:
         """(b or 1, frames) bool, true at the centre frame, which seq2frame must keep."""

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from h2ot_edge.export.backbones.base import Backbone
 from h2ot_edge.export.backbones.family import Family, Variant
-from h2ot_edge.export.backbones.layers import Attention, Block, CrossAttention, Mlp, make_plain
 from h2ot_edge.export.backbones.token_state import Tokens
+from h2ot_edge.export.layers import Attention, Block, CrossAttention, Mlp, make_plain
 from h2ot_edge.export.tokens import TokenPlan
 
 HYPOTHESES = (1, 2, 3)

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from h2ot_edge.export.backbones.base import Backbone
 from h2ot_edge.export.backbones.family import Family, Variant
-from h2ot_edge.export.backbones.layers import Block
 from h2ot_edge.export.backbones.token_state import Tokens
+from h2ot_edge.export.layers import Block
 from h2ot_edge.export.tokens import TokenPlan
 
 

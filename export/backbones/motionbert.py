@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from h2ot_edge.export.backbones.base import Backbone
 from h2ot_edge.export.backbones.family import Family, Variant
-from h2ot_edge.export.backbones.layers import Attention, Mlp, TwoStreamFusion, make_plain
 from h2ot_edge.export.backbones.token_state import Tokens
+from h2ot_edge.export.layers import Attention, Mlp, TwoStreamFusion, make_plain
 from h2ot_edge.export.tokens import TokenPlan
 
 LONGEST_WINDOW = 243

@@ -1,8 +1,12 @@
-"""Token pruning (TPM) and recovering (TRM). A new pruner is one file and one line here."""
+"""Token pruning (TPM) and recovering (TRM). A new one is one file and one line here."""
 
 from h2ot_edge.export.tokens import tpa, tpc, tpmo, tps
+from h2ot_edge.export.tokens.nearest import Nearest
 from h2ot_edge.export.tokens.plan import TokenPlan, format_schedule, parse_schedule
+from h2ot_edge.export.tokens.recovery import Recoverer
 from h2ot_edge.export.tokens.step import Pruner, PruningStep
+from h2ot_edge.export.tokens.tra import TokenAttention
+from h2ot_edge.export.tokens.tri import Interpolation
 
 PRUNERS = {
     "tpc": Pruner(summary="cluster centres (HoT)", select=tpc.select),
@@ -11,10 +15,10 @@ PRUNERS = {
     "tps": Pruner(summary="evenly spaced", positions=tps.positions),
 }
 
-RECOVERERS = {
-    "tra": "learned attention (HoT); needs weights trained with it",
-    "tri": "linear interpolation of the poses; no weights",
-    "nearest": "the nearest kept frame's pose; no weights",
+RECOVERERS: dict[str, type[Recoverer]] = {
+    "tra": TokenAttention,
+    "tri": Interpolation,
+    "nearest": Nearest,
 }
 
 __all__ = [
@@ -22,6 +26,7 @@ __all__ = [
     "RECOVERERS",
     "Pruner",
     "PruningStep",
+    "Recoverer",
     "TokenPlan",
     "format_schedule",
     "parse_schedule",

@@ -1,8 +1,10 @@
 """nearest: every frame takes the pose of the kept frame nearest in time."""
 
+from typing import Any
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from h2ot_edge.export.tokens.constants import constant
 from h2ot_edge.export.tokens.recovery import Recoverer, mix
@@ -14,6 +16,11 @@ class Nearest(Recoverer):
     def __init__(self, frames: int) -> None:
         super().__init__()
         self.frames = frames
+
+    @classmethod
+    def attach(cls, backbone: nn.Module, frames: int, kept: int, **sizes: Any) -> "Nearest":
+        """It has no parameters and needs only f."""
+        return cls(frames)
 
     def poses(self, poses: Tensor, kept: Tensor) -> Tensor:
         """(k, b, j, 3) -> (f, b, j, 3)."""

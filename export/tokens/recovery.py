@@ -1,5 +1,7 @@
 """What a recoverer is: how f frames come back after k were kept."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 
@@ -11,6 +13,22 @@ class Recoverer(nn.Module):
 
     learned = False
     """Whether it has weights of its own, which only a network trained with it can fill."""
+
+    @classmethod
+    def attach(cls, backbone: nn.Module, frames: int, kept: int, **sizes: Any) -> "Recoverer":
+        """Build a recoverer for a backbone.
+
+        Args:
+            backbone: gets the learned parameters, if there are any, under their published names.
+            frames: f of the window.
+            kept: k of the first pruning step.
+            sizes: `width`, `heads` and `bias` of a recovering attention.
+        """
+        return cls()
+
+    def kept_tokens(self, rows: Tensor) -> Tensor:
+        """Rows (k b j, c) right behind the first pruning step -> the same, or marked as kept."""
+        return rows
 
     def tokens(self, rows: Tensor, kept: int) -> Tensor:
         """Rows (k b j, c) before the head -> rows (f b j, c), or unchanged."""

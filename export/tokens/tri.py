@@ -1,8 +1,10 @@
 """TRI: linear interpolation in time between the poses of the kept frames."""
 
+from typing import Any
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from h2ot_edge.export.tokens.constants import constant
 from h2ot_edge.export.tokens.recovery import Recoverer, mix
@@ -14,6 +16,11 @@ class Interpolation(Recoverer):
     def __init__(self, frames: int) -> None:
         super().__init__()
         self.frames = frames
+
+    @classmethod
+    def attach(cls, backbone: nn.Module, frames: int, kept: int, **sizes: Any) -> "Interpolation":
+        """It has no parameters and needs only f."""
+        return cls(frames)
 
     def poses(self, poses: Tensor, kept: Tensor) -> Tensor:
         """(k, b, j, 3) -> (f, b, j, 3)."""
