@@ -84,7 +84,9 @@ def gemm_call(shape: GemmShape, threads: int) -> Callable[[], object]:
         [onnx.numpy_helper.from_array(weight, "w")],
     )
     opset = [helper.make_opsetid("", 17)]
-    opened = open_session(helper.make_model(graph, opset_imports=opset, ir_version=8), threads)
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    # Without spinning: the threads of one such session would take the cores from the next one.
+    opened = open_session(model, threads, spin=False)
     feed = {"x": np.random.default_rng(1).normal(size=(rows, inner)).astype(np.float32)}
     return lambda: opened.run(None, feed)
 
@@ -92,7 +94,7 @@ def gemm_call(shape: GemmShape, threads: int) -> Callable[[], object]:
 def gemm_share(model: onnx.ModelProto, window: Any, threads: int, runs: int = 5) -> float:
     """Share of the time inside operators that matrix products take, by ONNX Runtime's profiler."""
     with tempfile.TemporaryDirectory() as folder:
-        profiled = open_session(model, threads, Path(folder) / "profile")
+        profiled = open_session(model, threads, profile=Path(folder) / "profile")
         for _ in range(runs):
             profiled.run(None, {"keypoints": window})
         events = json.loads(Path(profiled.end_profiling()).read_text())
