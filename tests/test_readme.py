@@ -1,0 +1,42 @@
+"""What the README and CONTRIBUTING say is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tiny_models import save_tiny, tiny_card
+
+from h2ot_edge.sample import sample_clip
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_example_in_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "h2ot_edge").symlink_to(ROOT / "h2ot_edge")
+    save_tiny(tmp_path / "artifacts" / "motionbert.onnx", tiny_card())
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    frames = len(sample_clip().keypoints)
+    assert capsys.readouterr().out == f"({frames}, 17, 3) {tiny_card().output.unit}\n"
+
+
+def test_the_map_names_files_that_are_there() -> None:
+    (listed,) = re.findall(r"## Map\n\n```text\n(.*?)```", README, flags=re.DOTALL)
+    paths = [line.split()[0] for line in listed.splitlines()]
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_options_that_are_mentioned_exist(document: str) -> None:
+    cli = "".join(path.read_text() for path in (ROOT / "h2ot_edge" / "cli").glob("*.py"))
+    text = (ROOT / document).read_text()
+    commands = re.findall(r"`[^`]*`|\$ h2ot[^\n]*", text)
+    options = {o for command in commands for o in re.findall(r"--[a-z][a-z-]+", command)}
+    known = {"--help", *re.findall(r'"(--[a-z][a-z-]+)"', cli)}
+    assert options - known == set()
