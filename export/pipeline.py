@@ -2,7 +2,6 @@
 
 import logging
 import platform
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import onnxruntime
 import onnxslim
 import torch
 
+from h2ot_edge._files import replacing
 from h2ot_edge._version import __version__
 from h2ot_edge.benchmarks.flops import Flops, count_flops
 from h2ot_edge.card import METADATA_KEY, InputConvention, ModelCard, OutputConvention
@@ -78,15 +78,8 @@ def write_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
     model.producer_name, model.producer_version = "h2ot-edge", __version__
     data = model.SerializeToString(deterministic=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(data)
-            file.flush()
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink()
-            raise
+    with replacing(path) as file:
+        file.write(data)
     logger.info("wrote %s, %.1f MB", path, len(data) / 1e6)
 
 

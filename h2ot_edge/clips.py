@@ -1,7 +1,6 @@
 """Clips of 2-D keypoints from files, and poses to files."""
 
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from h2ot_edge._files import replacing
 from h2ot_edge.card import ModelCard
 from h2ot_edge.detections import keypoints_from_detections
 from h2ot_edge.errors import InputError, UsageError
@@ -101,14 +101,8 @@ def write_poses(path: str | Path, poses: FloatArray, card: ModelCard, clip: Clip
     }
     if clip.fps is not None:
         arrays["fps"] = np.array(clip.fps)
-    # In the same folder, because a file can only be renamed within its file system.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as file:
+        np.savez(file, **arrays)
     return path
 
 

@@ -115,7 +115,9 @@ def _progress(*, shown: bool) -> Iterator[Progress | None]:
 def _plot(path: str, poses: FloatArray, clip: Clip, engine: Engine) -> None:
     from h2ot_edge.plot import plot_sequence  # brings matplotlib
 
-    title = f"{engine.card.backbone} {engine.card.variant}"
+    random = engine.card.weights.get("source") == "random"
+    meaning = ", random weights: the poses mean nothing" if random else ""
+    title = f"{engine.card.backbone} {engine.card.variant}{meaning}"
     plot_sequence(poses, path, keypoints=clip.keypoints, title=title)
 
 
