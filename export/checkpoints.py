@@ -1,6 +1,7 @@
 """Loading published weights, and saying what is wrong when they do not fit."""
 
 import hashlib
+import itertools
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def load_checkpoint(path: Path, network: Backbone, options: ExportOptions) -> st
     if found != expected:
         raise CheckpointError(
             f"{path}: not a checkpoint of {_describe(options)}: "
-            f"{_differences(expected, found)}; {_advice(found)}"
+            f"{_differences(expected, found)}; {_advice(found, options)}"
         )
     broken = sorted(name for name, tensor in state.items() if not torch.isfinite(tensor).all())
     if broken:
@@ -68,16 +69,20 @@ def read_state_dict(path: Path) -> StateDict:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{path}: not a plain PyTorch checkpoint: {str(error).splitlines()[0]} "
-            "Only tensors are loaded, never code; save model.state_dict() and use that"
+            f"{path}: not a plain PyTorch checkpoint ({_first_sentence(error)}); only tensors are "
+            "loaded, never code; save model.state_dict() and use that"
         ) from error
     except Exception as error:  # broken bytes make the unpickler raise all sorts: KeyError, ...
         raise CheckpointError(
             f"{path}: cannot be read as a PyTorch checkpoint ({type(error).__name__}: "
-            f"{str(error).partition(chr(10))[0]}); "
-            "the file is cut off or of another kind; fetch it again"
+            f"{_first_sentence(error)}); the file is cut off or of another kind; fetch it again"
         ) from error
     return _unwrapped(content, path)
+
+
+def _first_sentence(error: Exception) -> str:
+    """What PyTorch says, without its paragraphs of advice."""
+    return str(error).partition("\n")[0].partition(". ")[0]
 
 
 def _unwrapped(content: Any, path: Path) -> StateDict:
@@ -125,25 +130,35 @@ def _describe(options: ExportOptions) -> str:
     return f"{options.backbone} {options.variant}, {options.plan.frames} frames{learned}"
 
 
-def _advice(found: Shapes) -> str:
+def _advice(found: Shapes, asked: ExportOptions) -> str:
     """Which options would fit the file, found by building every known network without memory."""
-    for backbone, variant, plan, preset in _known_networks():
+    for options in sorted(_known_networks(), key=lambda known: _unlike(known, asked)):
         with torch.device("meta"):
-            shapes = _shapes(BACKBONES[backbone].build(variant, plan).state_dict())
+            shapes = _shapes(options.build().state_dict())
         if shapes == found:
+            preset = options.preset + _BESIDES[options.preset]
             return (
-                f"it fits --backbone {backbone} --variant {variant} --frames {plan.frames} "
-                f"--preset {preset}"
+                f"it fits --backbone {options.backbone} --variant {options.variant} "
+                f"--frames {options.plan.frames} --preset {preset}"
             )
     return "it fits no published network known here; see --backbone, --variant, --frames, --preset"
 
 
-def _known_networks() -> Iterator[tuple[str, str, TokenPlan, str]]:
+_BESIDES = {"none": " (or h2ot, which prunes without weights of its own)", "hot": ""}
+
+
+def _known_networks() -> Iterator[ExportOptions]:
     for backbone, family in BACKBONES.items():
-        for variant in family.variants:
-            for frames in WINDOWS:
-                if frames > (family.longest or frames):
-                    continue
-                for preset in ("none", "hot"):
-                    blank = TokenPlan(frames=frames, mode=family.mode)
-                    yield backbone, variant, preset_plan(family, preset, blank), preset
+        for variant, frames, preset in itertools.product(family.variants, WINDOWS, _BESIDES):
+            if frames <= (family.longest or frames):
+                plan = preset_plan(family, preset, TokenPlan(frames=frames, mode=family.mode))
+                yield ExportOptions(backbone=backbone, variant=variant, plan=plan)
+
+
+def _unlike(known: ExportOptions, asked: ExportOptions) -> tuple[bool, bool, bool]:
+    """Sorts what is nearest to what was asked first: some weights fit several windows."""
+    return (
+        known.backbone != asked.backbone,
+        known.variant != asked.variant,
+        known.plan.frames != asked.plan.frames,
+    )

@@ -13,6 +13,7 @@ from h2ot_edge.card import ModelCard
 from h2ot_edge.clips import Clip, read_clip, write_poses
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import (
+    BuildError,
     CheckpointError,
     DeviceUnavailable,
     EngineClosed,
@@ -29,6 +30,7 @@ from h2ot_edge.errors import (
 )
 
 __all__ = [
+    "BuildError",
     "CheckpointError",
     "Clip",
     "DeviceUnavailable",

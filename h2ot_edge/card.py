@@ -140,7 +140,7 @@ class ModelCard:
         try:
             document = json.loads(text)
             version = int(document["schema_version"])
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise ModelFileError(
                 f"{source}: the model card is not valid JSON of this project ({error}); "
                 "export the model again"
@@ -177,6 +177,7 @@ class ModelCard:
             )
         values = dict(document)
         try:
+            _check_types(document)
             values["input"] = InputConvention(**_tuples(document["input"]))
             values["output"] = OutputConvention(**_tuples(document["output"]))
             values["joints"] = tuple(document["joints"])
@@ -187,6 +188,25 @@ class ModelCard:
                 "export the model again"
             ) from error
         return cls(**values)
+
+
+_TYPES: dict[type, tuple[str, ...]] = {
+    str: ("backbone", "variant", "mode", "preset", "prune", "recover", "licence"),
+    int: ("frames", "opset", "parameters"),
+    bool: ("flip_tta", "with_kept"),
+    dict: ("schedule", "input", "output", "weights", "flops", "parity", "versions"),
+    list: ("joints",),
+}
+
+
+def _check_types(document: dict[str, Any]) -> None:
+    """Raise TypeError for a value that would only be noticed later, while a model runs."""
+    for wanted, names in _TYPES.items():
+        for name in names:
+            if type(document[name]) is not wanted:
+                raise TypeError(f"{name}: expected {wanted.__name__}, got {document[name]!r}")
+    if document["batch"] is not None and type(document["batch"]) is not int:
+        raise TypeError(f"batch: expected int or null, got {document['batch']!r}")
 
 
 def _tuples(document: dict[str, Any]) -> dict[str, Any]:

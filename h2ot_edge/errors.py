@@ -13,6 +13,7 @@
   + OutputError         the model gave NaN or infinity
   + ExportError         the exported graph broke a promise (static, deterministic, shapes known)
   + ParityError         outputs differ from the reference by more than the tolerance
+  + BuildError          TensorRT rejected the graph or could not build it
 
 Every message says what was expected, what came, and what to do.
 """
@@ -20,6 +21,7 @@ Every message says what was expected, what came, and what to do.
 from typing import Any
 
 __all__ = [
+    "BuildError",
     "CheckpointError",
     "DeviceUnavailable",
     "EngineClosed",
@@ -103,3 +105,9 @@ class ParityError(H2OTError):
     def __init__(self, message: str, report: dict[str, Any]) -> None:
         super().__init__(message)
         self.report = report
+
+
+class BuildError(H2OTError):
+    """TensorRT rejected the graph or could not build it."""
+
+    exit_status = 1

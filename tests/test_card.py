@@ -167,3 +167,30 @@ def test_a_card_with_a_malformed_field(changes):
 def test_a_card_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         tiny_card().frames = 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("frames", "9", "frames: expected int, got '9'"),
+        ("flip_tta", 1, "flip_tta: expected bool, got 1"),
+        ("mode", None, "mode: expected str, got None"),
+        ("batch", "any", "batch: expected int or null, got 'any'"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(name: str, value: object, complaint: str) -> None:
+    document = tiny_card().to_dict() | {name: value}
+    with pytest.raises(ModelFileError) as caught:
+        ModelCard.from_json(json.dumps(document), source="m.onnx")
+    assert str(caught.value) == (
+        f"m.onnx: a field of the model card is malformed ({complaint}); export the model again"
+    )
+
+
+def test_an_endless_schema_version_is_no_card() -> None:
+    with pytest.raises(ModelFileError) as caught:
+        ModelCard.from_json('{"schema_version": Infinity}')
+    assert str(caught.value) == (
+        "card: the model card is not valid JSON of this project (cannot convert float infinity to "
+        "integer); export the model again"
+    )

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from h2ot_edge.errors import ScheduleError
 from h2ot_edge.export.backbones.token_state import Tokens
 from h2ot_edge.export.tokens import PRUNERS, RECOVERERS, TokenPlan
 from h2ot_edge.export.tokens.constants import constant
@@ -51,6 +52,11 @@ class Backbone(nn.Module):
         self.plan = plan
         self.joints = joints
         self.pruner = PRUNERS.get(plan.prune)
+        if self.pruner is not None and self.pruner.needs_attention and 0 in plan.schedule:
+            raise ScheduleError(
+                f"schedule step 0:{plan.schedule[0]}: pruner {plan.prune!r} looks at the attention "
+                "of the block before, and there is none before block 0; begin at block 1 or later"
+            )
         self.selection = nn.ModuleDict(self._selections())
         recoverer = RECOVERERS.get(plan.recover, Recoverer)
         self.recoverer = recoverer.attach(

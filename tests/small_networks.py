@@ -1,0 +1,86 @@
+"""The backbones in small: every kind of layer they have, in a graph that takes a second or two."""
+
+import onnx
+import torch
+
+from h2ot_edge.export.backbones import Backbone, Family, Variant
+from h2ot_edge.export.backbones.mhformer import HYPOTHESES, MHFormer
+from h2ot_edge.export.backbones.mixste import MixSTE
+from h2ot_edge.export.backbones.motionagformer import MotionAGFormer
+from h2ot_edge.export.backbones.motionbert import MotionBERT
+from h2ot_edge.export.layers import published_init
+from h2ot_edge.export.network import Lifter, folded
+from h2ot_edge.export.tokens import TokenPlan
+from h2ot_edge.export.tracing import onnx_from_torch
+
+
+class SmallMotionBERT(MotionBERT):
+    """Two blocks."""
+
+    depth = 2
+
+    def __init__(self, plan: TokenPlan) -> None:
+        super().__init__(plan, width=32, mlp_ratio=2, heads=4, rep=32)
+
+
+class SmallMixSTE(MixSTE):
+    """Two pairs of blocks."""
+
+    depth = 2
+
+    def __init__(self, plan: TokenPlan) -> None:
+        super().__init__(plan, width=32, heads=4)
+
+
+class SmallMHFormer(MHFormer):
+    """One block of each kind."""
+
+    depth = 2
+
+    def __init__(self, plan: TokenPlan) -> None:
+        super().__init__(plan, width=32, hidden=64, heads=4)
+        for i in HYPOTHESES:
+            del self.get_submodule(f"Transformer_encoder_{i}").blocks[1:]
+        del self.Transformer_hypothesis.SHR_blocks[1:]
+
+
+class SmallMotionAGFormer(MotionAGFormer):
+    """Two layers."""
+
+    def __init__(self, plan: TokenPlan) -> None:
+        super().__init__(plan, layers=2, width=32, heads=4, neighbours=2, rep=32)
+
+
+SMALL = {
+    "motionbert": SmallMotionBERT,
+    "mixste": SmallMixSTE,
+    "mhformer": SmallMHFormer,
+    "motionagformer": SmallMotionAGFormer,
+}
+
+FAMILY = Family(
+    summary="two blocks, for tests",
+    network=SmallMotionBERT,
+    variants={"base": Variant(frames=9), "long": Variant(frames=27)},
+    hot_block=1,
+    h2ot_steps={0: 1 / 2, 1: 1 / 3},
+    unit="normalised",
+    licence="none",
+    longest=27,
+)
+"""What one line in the registry of backbones adds."""
+
+
+def small_network(backbone: str, plan: TokenPlan, seed: int = 0) -> Backbone:
+    """A small network with random weights."""
+    network = SMALL[backbone](plan).eval()
+    published_init(network, torch.Generator().manual_seed(seed))
+    return network
+
+
+def graph_of(
+    network: Backbone, *, batch: int | None = 1, opset: int = 17, flip_tta: bool = False
+) -> onnx.ModelProto:
+    """The exported graph, with all its outputs."""
+    lifter = Lifter(folded(network), flip_tta=flip_tta)
+    return onnx_from_torch(lifter, batch=batch, opset=opset)
