@@ -85,8 +85,7 @@ def gemm_call(shape: GemmShape, threads: int) -> Callable[[], object]:
     )
     opset = [helper.make_opsetid("", 17)]
     model = helper.make_model(graph, opset_imports=opset, ir_version=8)
-    # Without spinning: the threads of one such session would take the cores from the next one.
-    opened = open_session(model, threads, spin=False)
+    opened = open_session(model, threads)
     feed = {"x": np.random.default_rng(1).normal(size=(rows, inner)).astype(np.float32)}
     return lambda: opened.run(None, feed)
 

@@ -31,7 +31,11 @@ class Latency:
 
 
 def in_turns(
-    calls: Mapping[str, Callable[[], object]], *, rounds: int, warmup: int = 2
+    calls: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    warmup: int = 2,
+    pause_s: float = 0.05,
 ) -> dict[str, Latency]:
     """Time each call once a round.
 
@@ -39,10 +43,13 @@ def in_turns(
         calls: what is timed, by name; everything a call does is inside the clock.
         rounds: timed rounds.
         warmup: rounds before them.
+        pause_s: rest before each call, in seconds. Idle threads of the library that ran before
+            wait busily for a while, and would take the cores from the next one.
     """
     samples: dict[str, list[int]] = {name: [] for name in calls}
     for number in range(warmup + rounds):
         for name, call in calls.items():
+            time.sleep(pause_s)
             start = time.perf_counter_ns()
             call()
             if number >= warmup:

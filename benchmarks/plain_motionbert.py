@@ -60,8 +60,8 @@ def _dual(block: nn.Module, x: Tensor) -> Tensor:
 
 
 def _mlp(mlp: Mlp, x: Tensor) -> Tensor:
-    hidden: Tensor = mlp(x)
-    return hidden
+    out: Tensor = mlp.fc2(functional.gelu(mlp.fc1(x)))
+    return out
 
 
 def _spatial(attention: Attention, x: Tensor) -> Tensor:

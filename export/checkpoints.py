@@ -3,10 +3,13 @@
 import hashlib
 import itertools
 import pickle
+import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +21,17 @@ from h2ot_edge.export.tokens import TokenPlan
 WRAPPERS = ("model_pos", "model", "state_dict", "net")
 WINDOWS = (27, 81, 243, 351)
 SHOWN = 3
+
+# MotionBERT's training script keeps its best loss, a numpy number, beside the weights. These are
+# plain data; the first name is that of numpy 1.
+_NP_SCALAR = np.float64(0.0).__reduce__()[0]
+_NUMPY_SCALARS: list[Any] = [
+    (_NP_SCALAR, "numpy.core.multiarray.scalar"),
+    (_NP_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    type(np.dtype(np.float64)),
+    type(np.dtype(np.float32)),
+]
 
 StateDict = dict[str, Tensor]
 Shapes = dict[str, tuple[int, ...]]
@@ -66,7 +80,10 @@ def read_state_dict(path: Path) -> StateDict:
         raise CheckpointError(f"{path}: no such file; expected a PyTorch checkpoint")
     try:
         # weights_only: a checkpoint comes from the internet and must not be able to run code.
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY_SCALARS):
+            # Torch warns of pickle protocols; whether the file can be read is all that matters.
+            warnings.simplefilter("ignore", UserWarning)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path}: not a plain PyTorch checkpoint ({_first_sentence(error)}); only tensors are "
@@ -131,17 +148,21 @@ def _describe(options: ExportOptions) -> str:
 
 
 def _advice(found: Shapes, asked: ExportOptions) -> str:
-    """Which options would fit the file, found by building every known network without memory."""
+    """Which options would fit the file, found by building the known networks."""
     for options in sorted(_known_networks(), key=lambda known: _unlike(known, asked)):
-        with torch.device("meta"):
-            shapes = _shapes(options.build().state_dict())
-        if shapes == found:
+        if _shapes_of(options) == found:
+            twins = [replace(options, variant=name) for name in options.family.variants]
+            variants = [twin.variant for twin in twins if _shapes_of(twin) == found]
+            network = f"--backbone {options.backbone} --variant {' or '.join(variants)}"
             preset = options.preset + _BESIDES[options.preset]
-            return (
-                f"it fits --backbone {options.backbone} --variant {options.variant} "
-                f"--frames {options.plan.frames} --preset {preset}"
-            )
+            return f"it fits {network} --frames {options.plan.frames} --preset {preset}"
     return "it fits no published network known here; see --backbone, --variant, --frames, --preset"
+
+
+def _shapes_of(options: ExportOptions) -> Shapes:
+    """What the network's state dict would hold, without memory for it."""
+    with torch.device("meta"):
+        return _shapes(options.build().state_dict())
 
 
 _BESIDES = {"none": " (or h2ot, which prunes without weights of its own)", "hot": ""}

@@ -67,7 +67,7 @@ class ExportOptions:
         return self.family.build(self.variant, self.plan)
 
     def file_name(self) -> str:
-        """Default name: what tells two exports apart, and `random` where the weights are."""
+        """Default name: network and tokens, and `random` where the weights are."""
         plan, tokens = self.plan, [self.preset]
         if self.preset == "none":
             tokens = ["dense"]

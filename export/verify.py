@@ -237,23 +237,18 @@ def _choices_of(model: onnx.ModelProto) -> Iterator[str]:
             yield node.output[1]
 
 
-def open_session(
-    model: onnx.ModelProto, threads: int = 0, *, profile: Path | None = None, spin: bool = True
-) -> Any:
+def open_session(model: onnx.ModelProto, threads: int = 0, *, profile: Path | None = None) -> Any:
     """An ONNX Runtime session on the CPU.
 
     Args:
         model: the graph.
         threads: 0 leaves their number to ONNX Runtime.
         profile: beginning of the name of a file for operator times, None for no profiling.
-        spin: whether idle threads wait busily, as is ONNX Runtime's default.
     """
     onnxruntime = require("onnxruntime", "export")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    if not spin:
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if profile is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)

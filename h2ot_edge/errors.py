@@ -7,7 +7,7 @@
     + ScheduleError       a pruning schedule that cannot be carried out
   + InputError          keypoints or a clip with the wrong shape, type or values
   + ModelFileError      not an ONNX file, truncated, or without a readable model card
-  + CheckpointError     a weights file that does not fit the backbone
+  + CheckpointError     a weights file that cannot be read or does not fit the backbone
   + DeviceUnavailable   the device asked for is not there; there is never a fallback
   + EngineClosed        an engine was used after `close()`
   + OutputError         the model gave NaN or infinity
@@ -70,7 +70,7 @@ class ModelFileError(H2OTError):
 
 
 class CheckpointError(H2OTError):
-    """A weights file that does not fit the backbone."""
+    """A weights file that cannot be read or does not fit the backbone."""
 
 
 class DeviceUnavailable(H2OTError):

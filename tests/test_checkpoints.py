@@ -125,11 +125,6 @@ def test_weights_of_another_precision_become_float32(path, network, trained, dty
         assert torch.equal(tensor, trained[name].to(dtype).to(tensor.dtype))
 
 
-@pytest.mark.xfail(
-    reason="MotionBERT's training saves min_loss, the mean of a list as numpy gives it, beside "
-    "model_pos, and torch refuses numpy scalars unless they are allowed",
-    raises=CheckpointError,
-)
 def test_a_numpy_number_beside_the_weights_does_no_harm(path, network, trained):
     torch.save({"model_pos": with_module(trained), "min_loss": np.mean([39.1, 40.3])}, path)
     load_checkpoint(path, network, options())

@@ -278,9 +278,6 @@ def test_wrong_use_is_one_line_and_status_2(arguments, kind, message, capsys):
     assert written() == []
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="tpa in front of block 0 is found out while tracing"
-)
 def test_attention_before_the_first_block_is_refused(capsys):
     arguments = "--backbone small --prune tpa --keep 0:3 -q"
     assert cli.export(arguments.split()) == 2

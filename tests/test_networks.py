@@ -125,10 +125,6 @@ def test_every_combination(backbone, prune, mode, recover, frames, steps):
     check(small(backbone, pruned(backbone, prune, mode, recover, frames, steps=steps)))
 
 
-@pytest.mark.xfail(
-    reason="TopK over fewer frames than neighbours; keep all of them, or refuse the schedule",
-    raises=RuntimeError,
-)
 def test_fewer_frames_than_neighbours():
     plan = TokenPlan(frames=9, schedule={1: 3, 2: 1}, prune="tps", recover="tri")
     check(small("motionagformer", plan))

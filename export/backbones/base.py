@@ -51,6 +51,7 @@ class Backbone(nn.Module):
         plan.check(self.depth)
         self.plan = plan
         self.joints = joints
+        self.folded = False
         self.pruner = PRUNERS.get(plan.prune)
         if self.pruner is not None and self.pruner.needs_attention and 0 in plan.schedule:
             raise ScheduleError(
@@ -134,8 +135,10 @@ class Backbone(nn.Module):
     def fold(self) -> None:
         """Rewrite the weights for inference: same function, fewer operations.
 
-        Afterwards the state dict no longer is the published one.
+        Once only; afterwards the state dict no longer is the published one.
         """
+        assert not self.folded, "a network can be folded once; fold a fresh copy"
+        self.folded = True
         for module in self.modules():
             if module is not self and isinstance(module, Foldable):
                 module.fold()

@@ -39,11 +39,15 @@ class NeighbourSelection(nn.Module):
         super().__init__()
         self.neighbours = neighbours
 
-    def forward(self, nodes: Tensor) -> Tensor:
-        """(n, t, c) -> (n, t, t) bool, row i true where S[i, :] >= its n-th largest, S = x x^T."""
+    def forward(self, nodes: Tensor, frames: int) -> Tensor:
+        """(n, t, c) -> (n, t, t) bool, row i true where S[i, :] >= its n-th largest, S = x x^T.
+
+        Where there are fewer than n frames, all of them are neighbours.
+        """
         nodes = nodes.to(torch.float32)
         similarity = nodes @ nodes.transpose(1, 2)
-        threshold = similarity.topk(self.neighbours, dim=2).values[:, :, -1:]
+        among = min(self.neighbours, frames)
+        threshold = similarity.topk(among, dim=2).values[:, :, -1:]
         return similarity >= threshold
 
 
@@ -103,7 +107,7 @@ class TemporalGraph(GraphConvolution):
     def forward(self, rows: Tensor, tokens: Tokens, received: object = None) -> Tensor:
         """Rows (m, c) -> rows (m, c), A being D^-1/2 N D^-1/2 of the neighbours N."""
         width = rows.shape[-1]
-        chosen = self.neighbours(_by_joint(rows, tokens.frames)).to(rows.dtype)
+        chosen = self.neighbours(_by_joint(rows, tokens.frames), tokens.frames).to(rows.dtype)
         scale = chosen.sum(dim=2, keepdim=True) ** -0.5
         adjacency = scale * chosen * scale.transpose(1, 2)
         mixed = (adjacency @ _by_joint(self.V(rows), tokens.frames)).permute(1, 0, 2)

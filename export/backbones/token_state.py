@@ -61,9 +61,7 @@ class Tokens:
         # An index for every element costs little and needs no arithmetic on the batch size.
         index = positions.permute(1, 0).unsqueeze(2).expand(-1, -1, joints * width)
         rows = windows.gather(0, index).reshape(-1, width)
-        if isinstance(self.numbers, tuple):
-            everyone = self.numbers == tuple(range(self.frames))
-            numbers = positions if everyone else constant(self.numbers)[positions]
-        else:
-            numbers = self.numbers.gather(1, positions)
+        # Before the first pruning step a frame's position is its number.
+        first = isinstance(self.numbers, tuple)
+        numbers = positions if first else self.numbers_by_window().gather(1, positions)
         return Tokens(rows, keep, numbers)

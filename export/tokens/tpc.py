@@ -2,7 +2,7 @@
 
 Density peaks clustering (Rodriguez and Laio, Science 2014) with k nearest neighbours (Du et al.,
 Knowledge-Based Systems 2016), as HoT uses it, with its random tie-break replaced by the frame
-number: see `export.tokens.ranking.beaten_by`.
+number: of equally dense frames, and of equal scores, the earlier one is ahead.
 """
 
 import numpy as np

@@ -45,4 +45,5 @@ def tents(kept: Tensor, frames: int) -> Tensor:
     falling = (following.unsqueeze(1) - time) / (following - kept).unsqueeze(1)
     rising = torch.where(is_first, torch.ones_like(rising), rising)
     falling = torch.where(is_last, torch.ones_like(falling), falling)
-    return torch.minimum(rising, falling).clamp(min=0.0, max=1.0)
+    # Both are 1 at the frame's own time and at most one of them is above 1 elsewhere.
+    return torch.minimum(rising, falling).clamp(min=0.0)
