@@ -1,8 +1,8 @@
 """How far an exported graph may be from the network it was made of: the one table.
 
-Measured with random and with the goldens' weights on all eight probe windows; the limits are
-about ten times the worst that was seen. Differences are in units of the output, relative to its
-root mean square, so that they mean the same for metres and for image units.
+Measured with random weights of every backbone on all eight probe windows; the limits are three to
+twelve times the worst that was seen. Differences are shares of the output's root mean square, so
+that they mean the same for metres and for image units.
 """
 
 from dataclasses import dataclass

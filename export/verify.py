@@ -41,8 +41,8 @@ class Parity:
         kept_differ: frames that one of the two kept and the other did not, over all windows.
         neighbours_flipped: temporal neighbours chosen differently (MotionAGFormer).
         given_choices_largest: largest absolute difference when PyTorch takes the graph's choices;
-        None where the choices were the same anyway.
-    repeatable: whether a second run gave the same bits.
+            None where the choices were the same anyway.
+        repeatable: whether a second run gave the same bits.
     """
 
     windows: int

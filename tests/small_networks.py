@@ -1,8 +1,10 @@
 """The backbones in small: every kind of layer they have, in a graph that takes a second or two."""
 
+import numpy as np
 import onnx
 import torch
 
+from h2ot_edge.export import ExportOptions, choose_plan
 from h2ot_edge.export.backbones import Backbone, Family, Variant
 from h2ot_edge.export.backbones.mhformer import HYPOTHESES, MHFormer
 from h2ot_edge.export.backbones.mixste import MixSTE
@@ -12,6 +14,7 @@ from h2ot_edge.export.layers import published_init
 from h2ot_edge.export.network import Lifter, folded
 from h2ot_edge.export.tokens import TokenPlan
 from h2ot_edge.export.tracing import onnx_from_torch
+from h2ot_edge.export.verify import open_session
 
 
 class SmallMotionBERT(MotionBERT):
@@ -84,3 +87,35 @@ def graph_of(
     """The exported graph, with all its outputs."""
     lifter = Lifter(folded(network), flip_tta=flip_tta)
     return onnx_from_torch(lifter, batch=batch, opset=opset)
+
+
+def options(**changes):
+    """The small network, pruned by its preset `hot`."""
+    plan = choose_plan(FAMILY, 9)
+    return ExportOptions(**{"backbone": "small", "variant": "base", "plan": plan, **changes})
+
+
+def plan_of(prune="tpc", recover="tri", **changes):
+    return TokenPlan(
+        **{"frames": 9, "schedule": {1: 3}, "prune": prune, "recover": recover, **changes}
+    )
+
+
+def run(model, windows):
+    """The outputs of a graph, from a session of its own."""
+    return open_session(model, 1).run(None, {"keypoints": windows})
+
+
+def run_torch(network, windows, *, flip_tta=False):
+    with torch.no_grad():
+        return [part.numpy() for part in Lifter(network, flip_tta=flip_tta)(torch.tensor(windows))]
+
+
+def sizes(value):
+    """The shape of an input or output; free sizes by name."""
+    return [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+
+
+def assert_close_on_average(poses, expected):
+    """For MotionAGFormer, where a last-bit difference picks other neighbours and other frames."""
+    assert np.abs(poses - expected).mean() <= 3e-2 * np.sqrt(np.mean(expected**2))

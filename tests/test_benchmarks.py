@@ -16,7 +16,7 @@ from h2ot_edge.export.tracing import onnx_from_torch
 @pytest.fixture(scope="module")
 def network() -> MotionBERT:
     plan = TokenPlan(frames=9, schedule={1: 4}, prune="tpc", recover="tra")
-    built = MotionBERT(plan, width=16, mlp_ratio=2, heads=4, rep=24).eval()
+    built = MotionBERT(plan, width=16, mlp_ratio=4, heads=4, rep=24).eval()
     published_init(built, torch.Generator().manual_seed(0))
     return built
 
@@ -52,9 +52,10 @@ def test_latency_is_in_milliseconds() -> None:
 def test_products_with_weights_are_found_with_their_shapes(graph: onnx.ModelProto) -> None:
     shapes = weight_products(graph)
     before, after = 9 * 17, 4 * 17
-    # fc1 of both MLPs of both streams, in the block before pruning and the four behind it.
-    assert shapes[before, 16, 32] == 4
-    assert shapes[after, 16, 32] == 16
+    # Both halves of fc1 of both MLPs of both streams, in the block before pruning and the four
+    # behind it.
+    assert shapes[before, 16, 32] == 2 * 4
+    assert shapes[after, 16, 32] == 2 * 16
     # Behind the recovery, the projection and the head's first Linear are one.
     assert shapes[before, 16, 24] == 1
 

@@ -206,13 +206,13 @@ def test_of_several_windows_that_fit_the_one_asked_for_is_advised(path):
     )
 
 
-def test_of_several_sizes_that_fit_the_one_asked_for_is_advised(path):
+def test_all_sizes_that_fit_are_advised(path):
     # b (8 heads, 2 neighbours) and hot (4 and 4) have the same shapes.
     for variant in ("b", "hot"):
         asked = options("motionagformer", variant, 81)
         torch.save(zeros("motionagformer", variant, 243), path)
         assert refusal(path, asked.build(), asked).endswith(
-            f"; it fits --backbone motionagformer --variant {variant} --frames 243 "
+            "; it fits --backbone motionagformer --variant hot or b --frames 243 "
             f"--preset none{OR_H2OT}"
         )
 

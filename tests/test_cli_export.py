@@ -224,7 +224,7 @@ KNOWN = "known: motionbert, mixste, mhformer, motionagformer, small"
         (
             "--backbone small --frames 0",
             "UsageError",
-            "--frames 0: expected a positive multiple of 1 for this backbone",
+            "--frames 0: expected a positive number for this backbone",
         ),
         (
             "--backbone mhformer --frames 28",

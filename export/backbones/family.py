@@ -63,9 +63,9 @@ class Family:
             UsageError: if the architecture does not admit the window, or the plan is wrong.
         """
         if plan.frames < 1 or plan.frames % self.frames_divisor:
+            multiple = f"multiple of {self.frames_divisor}" if self.frames_divisor > 1 else "number"
             raise UsageError(
-                f"--frames {plan.frames}: expected a positive multiple of {self.frames_divisor} "
-                "for this backbone"
+                f"--frames {plan.frames}: expected a positive {multiple} for this backbone"
             )
         if self.longest is not None and plan.frames > self.longest:
             raise UsageError(
