@@ -9,7 +9,6 @@ import onnx
 import onnxslim
 import torch
 from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
 
 from h2ot_edge.benchmarks.flops import batch_of, fixed_batch, known_shapes
 from h2ot_edge.errors import ExportError
@@ -62,7 +61,7 @@ def traced(
         # newer one writes 18 at the least (torch 2.13). It warns that it is the older one, and of
         # shapes taken as constants, which is what a static graph is.
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         path = Path(folder) / "traced.onnx"
         torch.onnx.export(
             network,

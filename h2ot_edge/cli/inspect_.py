@@ -67,5 +67,6 @@ def _section(title: str, values: Mapping[str, Any]) -> Rows:
     """One line for each value; nested ones in one line."""
     if not values:
         yield title, "not recorded"
-    for number, (name, value) in enumerate(values.items()):
+    known = {name: value for name, value in values.items() if value is not None}
+    for number, (name, value) in enumerate(known.items()):
         yield title if number == 0 else "", f"{name}: {in_words(value)}"
