@@ -36,6 +36,8 @@ def published_flops(network: Backbone) -> Flops:
     frames.
     """
     window = torch.zeros(1, network.plan.frames, 17, network.channels_in)
+    # PyTorch's counter watches gradients of module inputs, and fails on views of parameters.
+    network.requires_grad_(False)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         _AllRows(network)(window)
     counts = counter.get_flop_counts()

@@ -383,3 +383,10 @@ def test_operations_of_the_published_networks(name):
     if linear is not None:
         assert flops.linear / 1e9 == pytest.approx(linear, rel=1e-3)
     assert flops.total / 1e9 == pytest.approx(total, rel=1e-3)
+
+
+def test_flops_of_a_recovering_network_without_joints_can_be_counted():
+    # MHFormer's learned queries reach the attention as a view of a parameter.
+    plan = TokenPlan(frames=9, schedule={1: 3}, prune="tpc", recover="tra")
+    flops = published_flops(MHFormer(plan, width=16, hidden=16, heads=4).eval())
+    assert 0 < flops.products < flops.linear
