@@ -22,19 +22,30 @@ WRAPPERS = ("model_pos", "model", "state_dict", "net")
 WINDOWS = (27, 81, 243, 351)
 SHOWN = 3
 
-# MotionBERT's training script keeps its best loss, a numpy number, beside the weights. These are
-# plain data; the first name is that of numpy 1.
-_NP_SCALAR = np.float64(0.0).__reduce__()[0]
-_NUMPY_SCALARS: list[Any] = [
-    (_NP_SCALAR, "numpy.core.multiarray.scalar"),
-    (_NP_SCALAR, "numpy._core.multiarray.scalar"),
-    np.dtype,
-    type(np.dtype(np.float64)),
-    type(np.dtype(np.float32)),
-]
-
 StateDict = dict[str, Tensor]
 Shapes = dict[str, tuple[int, ...]]
+
+
+def _numpy_leftovers() -> list[Any]:
+    """What training scripts keep beside the weights, for torch's list of what may be loaded.
+
+    MotionBERT's keeps its best loss, a numpy number; MixSTE's the state of its random generator.
+    Plain data both; the names are those of numpy 2 and, under `core`, of numpy 1.
+    """
+    # __reduce__ names the functions that rebuild an object, which have no public names.
+    make_state, (generator, *_), _state = np.random.RandomState(0).__reduce__()
+    make_generator = generator.__reduce__()[0]
+    make_number = np.float64(0.0).__reduce__()[0]
+    make_array = np.zeros(1).__reduce__()[0]
+    dtypes = {type(np.dtype(kind)) for kind in ("f2", "f4", "f8", *"bBhHiIlLqQ?")}
+    return [
+        (make_number, "numpy.core.multiarray.scalar"),
+        (make_number, "numpy._core.multiarray.scalar"),
+        (make_array, "numpy.core.multiarray._reconstruct"),
+        (make_array, "numpy._core.multiarray._reconstruct"),
+        *(make_state, make_generator, np.random.RandomState, type(generator)),
+        *(np.ndarray, np.dtype, *sorted(dtypes, key=str)),
+    ]
 
 
 def load_checkpoint(path: Path, network: Backbone, options: ExportOptions) -> str:
@@ -80,7 +91,7 @@ def read_state_dict(path: Path) -> StateDict:
         raise CheckpointError(f"{path}: no such file; expected a PyTorch checkpoint")
     try:
         # weights_only: a checkpoint comes from the internet and must not be able to run code.
-        with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY_SCALARS):
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_numpy_leftovers()):
             # Torch warns of pickle protocols; whether the file can be read is all that matters.
             warnings.simplefilter("ignore", UserWarning)
             content = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,6 +1,7 @@
 """What an export is asked for, resolved once into something concrete."""
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from h2ot_edge._names import look_up, unknown
@@ -43,6 +44,8 @@ class ExportOptions:
         look_up(f"variant of {self.backbone}", self.variant, self.family.variants)
         if self.opset not in OPSETS:
             raise UsageError(f"--opset {self.opset}: expected one of {list(OPSETS)}")
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"--seed {self.seed}: expected a number from 0 to 2^63 - 1")
         if self.batch is not None and self.batch < 1:
             raise UsageError(f"--batch {self.batch}: expected a positive number or 'dynamic'")
         if self.with_kept and self.plan.prune == "none":
@@ -128,7 +131,8 @@ def choose_plan(
 def preset_plan(family: Family, preset: str, blank: TokenPlan) -> TokenPlan:
     """The plan of a preset for the window and mode of `blank`.
 
-    `hot` is the published one step to a third of the frames, chosen by TPC and recovered by TRA.
+    `hot` is the published one step (to a third of the frames, but 61 of 243 for seq2frame MixSTE),
+    chosen by TPC and, in seq2seq, recovered by TRA.
     `h2ot` prunes in steps, evenly in time (TPS), and interpolates the poses (TRI): it has no
     weights of its own and no computation, so it also runs on checkpoints trained without pruning.
     Its steps are this project's choice, not the paper's.
@@ -138,7 +142,10 @@ def preset_plan(family: Family, preset: str, blank: TokenPlan) -> TokenPlan:
     if preset == "none":
         return blank
     if preset == "hot":
-        schedule = {family.hot_block: max(1, blank.frames // 3)}
+        block, share = family.hot_block, Fraction(1, 3)
+        if blank.mode == "seq2frame" and family.hot_seq2frame is not None:
+            block, share = family.hot_seq2frame
+        schedule = {block: max(1, int(blank.frames * share))}
         return replace(blank, prune="tpc", schedule=schedule, recover=_default(blank, "tra"))
     schedule = {b: max(1, int(blank.frames * part)) for b, part in family.h2ot_steps.items()}
     return replace(blank, prune="tps", schedule=schedule, recover=_default(blank, "tri"))

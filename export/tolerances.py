@@ -18,7 +18,7 @@ class Tolerance:
         reason: why these numbers.
     """
 
-    mean: float
+    mean: float | None
     p99: float | None
     largest: float | None
     kept_may_differ: bool
@@ -34,11 +34,11 @@ WELL_CONDITIONED = Tolerance(
 )
 
 GIVEN_CHOICES = Tolerance(
-    mean=1e-5,
+    mean=None,
     p99=None,
     largest=1e-4,
     kept_may_differ=True,
-    reason="as above; only used where the graph's choices are given to the network",
+    reason="as above, where the graph's choices are given to the network; only `largest` is used",
 )
 
 ILL_CONDITIONED = Tolerance(

@@ -45,14 +45,15 @@ class OutputConvention:
 
     Attributes:
         name: tensor name.
-        frame_of_reference: origin and orientation, in words.
+        frame_of_reference: origin and orientation, in words. The networks were trained to give
+            poses about the hip, or nearly so; no graph subtracts it.
         axes: directions of x, y and z.
         unit: `m` for metres; `normalised` where the scale is that of the image (1 = half its
             width) and metres need more information.
     """
 
     name: str = "poses"
-    frame_of_reference: str = "camera orientation, origin at the hip (joint 0)"
+    frame_of_reference: str = "camera orientation, origin near the hip (joint 0)"
     axes: tuple[str, str, str] = ("x right", "y down", "z away from the camera")
     unit: Literal["m", "normalised"] = "m"
 

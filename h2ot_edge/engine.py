@@ -181,7 +181,12 @@ class Engine:
         if n < 1:
             raise UsageError(f"warmup: expected at least 1 run, got {n}")
         # Not zeros: a network that scales by the person's size would divide by none.
-        shape = (self._card.batch or 1, self._card.frames, len(JOINTS), self._card.channels)
+        shape = (
+            self._card.batch or self._max_batch,
+            self._card.frames,
+            len(JOINTS),
+            self._card.channels,
+        )
         noise = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
         for _ in range(n):
             self.run_windows(noise)

@@ -375,3 +375,10 @@ def test_a_refused_file_is_no_reason_to_advise_what_is_unsafe(path, tmp_path, sa
     assert "\x1b" not in message
     assert "`weights_only`" not in message
     assert "still be loaded" not in message
+
+
+@pytest.mark.parametrize("beside", [np.random.RandomState(3), np.int64(4), np.arange(3)], ids=type)
+def test_what_numpy_left_beside_the_weights_does_no_harm(path, beside):
+    # MixSTE's training saves the state of its random generator in every checkpoint.
+    torch.save({"model_pos": {"a": torch.ones(2)}, "random_state": beside}, path)
+    assert read_state_dict(path)["a"].tolist() == [1.0, 1.0]

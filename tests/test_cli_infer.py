@@ -65,7 +65,7 @@ def test_poses_are_written_and_described(model, clip, poses, capsys):
         "model  tiny linear, 9 frames, seq2seq\n"
         "time   3 windows, N ms a window, onnxruntime on cpu\n"
         "unit   m\n"
-        "frame  camera orientation, origin at the hip (joint 0); "
+        "frame  camera orientation, origin near the hip (joint 0); "
         "x right, y down, z away from the camera\n"
     )
 
@@ -85,7 +85,7 @@ def test_json_is_one_document(model, clip, poses, capsys):
         "backend": "onnxruntime",
         "device": "cpu",
         "unit": "m",
-        "frame_of_reference": "camera orientation, origin at the hip (joint 0)",
+        "frame_of_reference": "camera orientation, origin near the hip (joint 0)",
         "axes": ["x right", "y down", "z away from the camera"],
         "weights": "random",
     }
@@ -271,7 +271,7 @@ def test_without_tqdm_there_is_no_bar_and_it_is_said(model, clip, poses, monkeyp
     assert cli.infer([model, clip, "-o", str(poses), "-v"]) == 0
     assert terminal.getvalue() == RANDOM + (
         "h2ot-infer: info: no progress bar: tqdm cannot be imported (import of tqdm halted; None "
-        "in sys.modules); pip install 'h2ot-edge[cli]'\n"
+        "in sys.modules); pip install 'h2ot-edge[ort]'\n"
     )
 
 
@@ -362,7 +362,7 @@ def test_inspect_shows_the_card(tmp_path, capsys):
         "input            keypoints float32 [2, 9, 17, 3]\n"
         "                 x, y, confidence; normalised by image-width\n"
         "output           poses float32 [2, 9, 17, 3]\n"
-        "                 m; camera orientation, origin at the hip (joint 0); "
+        "                 m; camera orientation, origin near the hip (joint 0); "
         "x right, y down, z away from the camera\n"
         "                 kept int64 [2, 3]\n"
         "joints           hip, rhip, rknee, rankle, lhip, lknee, lankle, spine, thorax, neck, "

@@ -394,7 +394,7 @@ def test_written_poses_say_what_they_are(tmp_path):
         np.testing.assert_array_equal(saved["poses"], poses)
         assert tuple(saved["joints"].tolist()) == JOINTS
         assert saved["unit"] == "m"
-        assert saved["frame_of_reference"] == "camera orientation, origin at the hip (joint 0)"
+        assert saved["frame_of_reference"] == "camera orientation, origin near the hip (joint 0)"
         assert saved["axes"].tolist() == ["x right", "y down", "z away from the camera"]
         assert saved["fps"] == 50
         assert ModelCard.from_json(str(saved["card"])) == tiny_card()

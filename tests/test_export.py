@@ -72,7 +72,7 @@ def test_the_card_says_what_was_exported(exported):
         },
         "output": {
             "name": "poses",
-            "frame_of_reference": "camera orientation, origin at the hip (joint 0)",
+            "frame_of_reference": "camera orientation, origin near the hip (joint 0)",
             "axes": ("x right", "y down", "z away from the camera"),
             "unit": "normalised",
         },

@@ -19,7 +19,9 @@ from small_networks import (
 )
 
 from h2ot_edge.export import choose_plan, export_model
+from h2ot_edge.export.network import Lifter, folded
 from h2ot_edge.export.probe_windows import probe_windows
+from h2ot_edge.export.tracing import onnx_from_torch
 from h2ot_edge.export.verify import open_session
 from h2ot_edge.skeleton import JOINTS
 
@@ -188,3 +190,18 @@ def test_seq2frame_gives_the_centre_frame(tmp_path):
     np.testing.assert_array_equal(
         run_torch(alone, windows)[0][:, 0], run_torch(unpruned, windows)[0][:, 4]
     )
+
+
+@pytest.mark.parametrize("flip_tta", [False, True])
+@pytest.mark.parametrize("mode", ["seq2seq", "seq2frame"])
+@pytest.mark.parametrize("prune", ["tps", "tpc"])
+def test_a_free_batch_goes_with_every_kind_of_choice(prune, mode, flip_tta):
+    recover = "tri" if mode == "seq2seq" else "none"
+    plan = plan_of(prune, recover, mode=mode, schedule={0: 5, 1: 3})
+    network = small_network("motionbert", plan)
+    model = onnx_from_torch(Lifter(folded(network), flip_tta=flip_tta), batch=None, opset=17)
+    windows = np.random.default_rng(0).normal(size=(3, 9, 17, 3)).astype(np.float32)
+    poses, kept = run(model, windows)
+    expected, expected_kept = run_torch(network, windows, flip_tta=flip_tta)
+    np.testing.assert_allclose(poses, expected, atol=2e-5)
+    np.testing.assert_array_equal(kept, expected_kept)

@@ -21,7 +21,7 @@ from h2ot_edge import read_clip
 from h2ot_edge.errors import ParityError
 from h2ot_edge.export.network import Lifter
 from h2ot_edge.export.probe_windows import KINDS
-from h2ot_edge.export.tolerances import GIVEN_CHOICES, WELL_CONDITIONED, Tolerance
+from h2ot_edge.export.tolerances import GIVEN_CHOICES, ILL_CONDITIONED, WELL_CONDITIONED, Tolerance
 from h2ot_edge.export.verify import Parity, compare, verify
 from h2ot_edge.keypoints import normalise_by_width
 
@@ -210,3 +210,15 @@ def real_windows(frames, channels):
         windows += [keypoints[start : start + frames, :, :channels] for start in starts]
     assert len(windows) == 6
     return np.stack(windows).astype(np.float32)
+
+
+def test_an_ill_conditioned_network_is_held_to_the_same_where_nothing_was_chosen_otherwise():
+    # With all frames neighbours of each other no threshold can excuse a difference.
+    network = small_network("motionagformer", plan_of("none", "none", frames=2, schedule={}))
+    model = graph_of(network)
+    (weight,) = (t.name for t in model.graph.initializer if t.name.endswith("head.weight"))
+    changed = tampered(model, weight, lambda values: values * np.float32(1.03))
+    with pytest.raises(ParityError) as caught:
+        verify(changed, Lifter(network, flip_tta=False), ILL_CONDITIONED)
+    assert caught.value.report["neighbours_flipped"] == 0
+    assert caught.value.report["given_choices_largest"] is None

@@ -108,7 +108,10 @@ class Backbone(nn.Module):
             were kept to the end, (b, k) int64.
         """
         tokens = self.tokens_of(keypoints)
-        kept = tokens.numbers_by_window().expand(keypoints.shape[0], -1)
+        # Zeros as many as windows, made of the data: expanding to the batch's size would put
+        # arithmetic on shapes into the graph. Nothing is greater than infinity, not even NaN.
+        zeros = (keypoints[:, :1, 0, 0] > torch.inf).to(torch.int64)
+        kept = tokens.numbers_by_window() + zeros
         if self.plan.mode == "seq2frame":
             tokens = self._centre_of(tokens)
         rows = self.recoverer.tokens(tokens.rows, tokens.frames)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Literal
 
 from h2ot_edge.errors import UsageError
@@ -32,6 +33,7 @@ class Family:
         variants: name -> size; the first is the default.
         mode: how it was published.
         hot_block: block in front of which HoT prunes to a third of the frames.
+        hot_seq2frame: block and share of the frames kept, where seq2frame was published otherwise.
         h2ot_steps: block -> share of the window kept, for the hierarchical preset.
         unit: of the poses that the published weights give.
         licence: what is known of the terms of the published weights.
@@ -44,6 +46,7 @@ class Family:
     variants: Mapping[str, Variant]
     mode: Mode = "seq2seq"
     hot_block: int
+    hot_seq2frame: tuple[int, Fraction] | None = None
     h2ot_steps: Mapping[int, float]
     unit: Literal["m", "normalised"]
     licence: str

@@ -1,5 +1,7 @@
 """MixSTE (Zhang et al., CVPR 2022) and HoT-/TPC-MixSTE (Li et al., CVPR 2024)."""
 
+from fractions import Fraction
+
 import torch
 from torch import Tensor, nn
 
@@ -60,6 +62,7 @@ FAMILY = Family(
     network=MixSTE,
     variants={"base": Variant(frames=243)},
     hot_block=3,
+    hot_seq2frame=(7, Fraction(61, 243)),
     h2ot_steps={2: 1 / 2, 4: 1 / 3, 6: 1 / 4},
     unit="m",
     licence="published weights: code without a licence file, trained on Human3.6M (its own terms)",

@@ -221,7 +221,7 @@ class MotionAGFormer(Backbone):
         """Temporal nodes of each layer: k behind a pruning step only if trained with it."""
         plan, nodes, all_nodes = self.plan, self.plan.frames, []
         for layer in range(self.depth):
-            if plan.recover == "tra":
+            if self.recoverer.learned:
                 nodes = plan.schedule.get(layer, nodes)
             all_nodes.append(nodes)
         return all_nodes

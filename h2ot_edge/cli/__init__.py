@@ -5,7 +5,8 @@ line in `_COMMANDS`; it is imported only when it is the one that was asked for.
 
 Exit status: 0; 1 if a check failed; 2 for wrong use or input; 130 after Ctrl-C. Results go to
 stdout, everything else to stderr. With `--json` stdout has exactly one JSON document, which is
-{"error": {"type": ..., "message": ...}} when the command fails.
+{"error": {"type": ..., "message": ...}} when the command fails, with the "report" of a comparison
+that failed.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from typing import NoReturn, Protocol, cast
 from h2ot_edge import __version__
 from h2ot_edge._names import unknown
 from h2ot_edge.cli.output import write_json
-from h2ot_edge.errors import H2OTError, UsageError
+from h2ot_edge.errors import H2OTError, ParityError, UsageError
 
 __all__ = ["export", "infer", "inspect", "main"]
 
@@ -144,7 +145,10 @@ def _reported(command: Command, args: argparse.Namespace, prog: str) -> int:
 def _fail(prog: str, error: Exception, as_json: bool) -> int:
     """Tell the error and return its exit status."""
     if as_json:
-        write_json({"error": {"type": type(error).__name__, "message": str(error)}})
+        told: dict[str, object] = {"type": type(error).__name__, "message": str(error)}
+        if isinstance(error, ParityError):
+            told["report"] = error.report
+        write_json({"error": told})
     sys.stderr.write(f"{prog}: error: {error}\n")
     return error.exit_status if isinstance(error, H2OTError) else H2OTError.exit_status
 

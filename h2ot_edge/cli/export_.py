@@ -90,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
     path = args.output or Path(options.file_name())
     if path.suffix != ".onnx":
         raise UsageError(f"--output {path}: expected a name that ends in .onnx")
+    if path.is_dir():
+        raise UsageError(f"--output {path}: expected the name of a file, this is a folder")
     with _progress(shown=not (args.json or args.quiet)) as progress:
         card = export_model(options, path, progress)
     if args.json:

@@ -98,7 +98,7 @@ def _progress(*, shown: bool) -> Iterator[Progress | None]:
         yield None
         return
     try:
-        tqdm = require("tqdm", "cli")
+        tqdm = require("tqdm", "ort")
     except MissingExtra as error:  # a bar is no reason not to work
         _logger.info("no progress bar: %s", error)
         yield None
