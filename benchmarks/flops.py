@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx
-from onnx import NodeProto, TensorProto, helper, shape_inference
+from onnx import NodeProto, helper, shape_inference
 
 from h2ot_edge.errors import ExportError
 
@@ -142,9 +142,3 @@ def _conv(node: NodeProto, shapes: dict[str, Shape | None]) -> int:
     output = shapes.get(node.output[0])
     positions = math.prod((output or image)[2:])
     return 2 * image[0] * positions * math.prod(kernel)
-
-
-def parameters(model: onnx.ModelProto) -> int:
-    """Numbers in the floating-point initialisers of a graph."""
-    floats = (TensorProto.FLOAT, TensorProto.FLOAT16)
-    return sum(math.prod(t.dims) for t in model.graph.initializer if t.data_type in floats)

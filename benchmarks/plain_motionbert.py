@@ -64,11 +64,17 @@ def _mlp(mlp: Mlp, x: Tensor) -> Tensor:
     return out
 
 
+def _packed(attention: Attention, x: Tensor) -> Tensor:
+    """(b, f, j, c) -> query, key and value in one, (3, b f, h, j, d)."""
+    _, _, joints, width = x.shape
+    qkv: Tensor = attention.qkv(x.reshape(-1, joints, width))
+    heads = attention.heads
+    return qkv.reshape(-1, joints, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+
+
 def _spatial(attention: Attention, x: Tensor) -> Tensor:
     batch, frames, joints, width = x.shape
-    heads, depth = attention.heads, width // attention.heads
-    qkv = attention.qkv(x.reshape(batch * frames, joints, width))
-    qkv = qkv.reshape(batch * frames, joints, 3, heads, depth).permute(2, 0, 3, 1, 4)
+    qkv = _packed(attention, x)
     query, key, value = qkv[0], qkv[1], qkv[2]
     weights = ((query @ key.transpose(-2, -1)) * attention.scale).softmax(dim=-1)
     mixed = (weights @ value).transpose(1, 2).reshape(batch, frames, joints, width)
@@ -79,8 +85,7 @@ def _spatial(attention: Attention, x: Tensor) -> Tensor:
 def _temporal(attention: Attention, x: Tensor) -> Tensor:
     batch, frames, joints, width = x.shape
     heads, depth = attention.heads, width // attention.heads
-    qkv = attention.qkv(x.reshape(batch * frames, joints, width))
-    qkv = qkv.reshape(batch * frames, joints, 3, heads, depth).permute(2, 0, 3, 1, 4)
+    qkv = _packed(attention, x)
     split = [
         part.reshape(batch, frames, heads, joints, depth).permute(0, 2, 3, 1, 4) for part in qkv
     ]

@@ -12,7 +12,6 @@ from h2ot_edge.export.tokens import PRUNERS, RECOVERERS, TokenPlan
 from h2ot_edge.export.tokens.constants import constant
 from h2ot_edge.export.tokens.recovery import Recoverer
 from h2ot_edge.export.tokens.selection import Selection
-from h2ot_edge.export.tokens.tra import TokenAttention
 
 
 @runtime_checkable
@@ -146,11 +145,11 @@ class Backbone(nn.Module):
             if module is not self and isinstance(module, Foldable):
                 module.fold()
         representation = self.representation()
-        if isinstance(self.recoverer, TokenAttention) and representation is not None:
+        if representation is not None:
             first = representation.get_submodule("fc")
             assert isinstance(first, nn.Linear)
-            self.recoverer.absorb(first)
-            representation.add_module("fc", nn.Identity())
+            if self.recoverer.absorb(first):
+                representation.add_module("fc", nn.Identity())
 
     def extra_published_products(self) -> int:
         """FLOPs of products that the published code has and this network does without."""

@@ -34,6 +34,10 @@ class Recoverer(nn.Module):
         """Rows (k b j, c) before the head -> rows (f b j, c), or unchanged."""
         return rows
 
+    def absorb(self, behind: nn.Linear) -> bool:
+        """Take over the Linear that follows `tokens`, if that saves work; whether it was done."""
+        return False
+
     def poses(self, poses: Tensor, kept: Tensor) -> Tensor:
         """Poses (k, b, j, 3) after the head -> (f, b, j, 3), or unchanged.
 

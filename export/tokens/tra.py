@@ -71,11 +71,12 @@ class TokenAttention(Recoverer):
         self._query = split_heads(query, attention.heads, len(query), "outer")
 
     @torch.no_grad()
-    def absorb(self, behind: nn.Linear) -> None:
+    def absorb(self, behind: nn.Linear) -> bool:
         """Take over the Linear that follows: its product with `proj` is one smaller Linear."""
         x_token, attention = self._x_token, self._attention
         table = behind(x_token[0] + attention.proj.bias)
         self._behind = PerFrameLinear(behind.weight @ attention.proj.weight, table)
+        return True
 
     @property
     def _position(self) -> nn.Parameter:
