@@ -1,10 +1,18 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and reading arrays without running code."""
 
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from h2ot_edge.errors import InputError, UsageError
+
+Archive = Mapping[str, NDArray[Any]]
 
 
 @contextmanager
@@ -18,3 +26,41 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder_of(path: Path) -> None:
+    """Make the folder that a file is to be written in, if it is not there.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: the folder {path.parent} cannot be made ({error.strerror}); give another name"
+        ) from error
+
+
+def read_npz(path: Path) -> Archive:
+    """The plain arrays of an .npz file.
+
+    Raises:
+        InputError: not an .npz file, damaged, or one that holds pickled objects.
+    """
+    try:
+        # Opened here, because numpy leaves a file open that it finds broken.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise ValueError("a single array, as np.save writes it")
+            return dict(archive)
+    except (ValueError, EOFError, zipfile.BadZipFile, OSError) as error:
+        if "allow_pickle" in str(error):
+            raise InputError(
+                f"{path}: holds pickled Python objects, which can run code when they are read; "
+                "save plain arrays with np.savez"
+            ) from error
+        raise InputError(
+            f"{path}: not a readable .npz file ({error}); write or copy it again"
+        ) from error

@@ -1,8 +1,6 @@
 """Clips of 2-D keypoints from files, and poses to files."""
 
 import json
-import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from h2ot_edge._files import replacing
+from h2ot_edge._files import Archive, make_folder_of, read_npz, replacing
 from h2ot_edge.card import ModelCard
 from h2ot_edge.detections import keypoints_from_detections
 from h2ot_edge.errors import InputError, UsageError
@@ -18,8 +16,6 @@ from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.spec import FloatArray
 
 __all__ = ["Clip", "check_poses_path", "read_clip", "write_poses"]
-
-Archive = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,7 +55,7 @@ def read_clip(path: str | Path, *, index: int | None = None) -> Clip:
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a clip, .npz or .json")
     if path.suffix.lower() == ".npz":
-        return _clip_of_archive(path, _read_npz(path), index)
+        return _clip_of_archive(path, read_npz(path), index)
     if path.suffix.lower() != ".json":
         raise InputError(f"{path}: expected a clip, .npz or .json, got {path.suffix!r}")
     if index is not None:
@@ -68,29 +64,30 @@ def read_clip(path: str | Path, *, index: int | None = None) -> Clip:
 
 
 def check_poses_path(path: str | Path) -> Path:
-    """The path, if poses can be written there; to be asked before the work is done.
+    """The path, if poses can have that name; to be asked before the work is done.
 
     Raises:
-        UsageError: the folder does not exist, or the name does not end in .npz.
+        UsageError: the name does not end in .npz.
     """
     path = Path(path)
     if path.suffix.lower() != ".npz":
         raise UsageError(f"{path}: poses are written as .npz; end the name in .npz")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}; make it first")
     return path
 
 
 def write_poses(path: str | Path, poses: FloatArray, card: ModelCard, clip: Clip) -> Path:
-    """Write poses and what is needed to read them rightly; an old file is replaced as a whole.
+    """Write poses and what is needed to read them rightly.
+
+    A folder that is not there is made; an old file is replaced as a whole.
 
     The file is an .npz of `poses` (t, 17, 3) float32, `joints` (17,), `unit`,
     `frame_of_reference`, `axes` (3,), `card` (JSON) and, if known, `fps`.
 
     Raises:
-        UsageError: the folder does not exist, or the name does not end in .npz.
+        UsageError: the folder cannot be made, or the name does not end in .npz.
     """
     path = check_poses_path(path)
+    make_folder_of(path)
     arrays: dict[str, Any] = {
         "poses": poses,
         "joints": np.array(JOINTS),
@@ -104,25 +101,6 @@ def write_poses(path: str | Path, poses: FloatArray, card: ModelCard, clip: Clip
     with replacing(path) as file:
         np.savez(file, **arrays)
     return path
-
-
-def _read_npz(path: Path) -> Archive:
-    try:
-        # Opened here, because numpy leaves a file open that it finds broken.
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise ValueError("a single array, as np.save writes it")
-            return dict(archive)
-    except (ValueError, EOFError, zipfile.BadZipFile, OSError) as error:
-        if "allow_pickle" in str(error):
-            raise InputError(
-                f"{path}: holds pickled Python objects, which can run code when they are read; "
-                "save plain arrays with np.savez"
-            ) from error
-        raise InputError(
-            f"{path}: not a readable .npz file ({error}); write or copy it again"
-        ) from error
 
 
 def _read_json(path: Path) -> Any:

@@ -426,8 +426,23 @@ def test_where_poses_cannot_be_written(tmp_path):
     assert str(caught.value) == (
         f"{tmp_path / 'poses.json'}: poses are written as .npz; end the name in .npz"
     )
+
+
+def test_a_folder_for_poses_is_made(tmp_path):
+    path = tmp_path / "new" / "folder" / "poses.npz"
+    assert check_poses_path(path) == path
+    assert list(tmp_path.iterdir()) == []
+    clip = Clip(keypoints=keypoints())
+    write_poses(path, np.zeros((len(clip.keypoints), 17, 3), np.float32), tiny_card(), clip)
+    assert path.is_file()
+
+
+def test_a_folder_for_poses_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "poses.npz"
+    clip = Clip(keypoints=keypoints())
     with pytest.raises(UsageError) as caught:
-        check_poses_path(tmp_path / "no" / "poses.npz")
+        write_poses(path, np.zeros((1, 17, 3), np.float32), tiny_card(), clip)
     assert str(caught.value) == (
-        f"{tmp_path / 'no' / 'poses.npz'}: there is no folder {tmp_path / 'no'}; make it first"
+        f"{path}: the folder {tmp_path / 'file'} cannot be made (File exists); give another name"
     )
