@@ -26,6 +26,15 @@ class SmallMotionBERT(MotionBERT):
         super().__init__(plan, width=32, mlp_ratio=2, heads=4, rep=32)
 
 
+class SmallPosedMotionBERT(MotionBERT):
+    """Two blocks behind an embedding of whole poses, as in the project's own variants."""
+
+    depth = 2
+
+    def __init__(self, plan: TokenPlan) -> None:
+        super().__init__(plan, width=32, mlp_ratio=2, heads=4, rep=32, pose_hidden=32)
+
+
 class SmallMixSTE(MixSTE):
     """Two pairs of blocks."""
 

@@ -275,7 +275,7 @@ def variants():
 
 @pytest.mark.parametrize(("backbone", "variant"), variants())
 def test_checkpoints_trained_without_pruning_fit_parameter_free_pruning(backbone, variant):
-    family = BACKBONES[backbone]
+    family = BACKBONES[backbone].for_variant(variant)
     frames = family.variants[variant].frames
     unpruned = published(backbone, variant, TokenPlan(frames=frames))
     schedule = {family.hot_block: frames // 3}
@@ -289,7 +289,7 @@ def test_checkpoints_trained_without_pruning_fit_parameter_free_pruning(backbone
 
 @pytest.mark.parametrize(("backbone", "variant"), variants())
 def test_learned_recovery_adds_its_parameters_and_no_others(backbone, variant):
-    family = BACKBONES[backbone]
+    family = BACKBONES[backbone].for_variant(variant)
     frames = family.variants[variant].frames
     unpruned = published(backbone, variant, TokenPlan(frames=frames))
     hot = preset_plan(family, "hot", TokenPlan(frames=frames, mode="seq2seq"))

@@ -1,12 +1,14 @@
 """MotionBERT's DSTformer (Zhu et al., ICCV 2023) and HoT-MotionBERT (Li et al., CVPR 2024)."""
 
 from collections import OrderedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from h2ot_edge.export.backbones.base import Backbone
 from h2ot_edge.export.backbones.family import Family, Variant
+from h2ot_edge.export.backbones.pose_embedding import PoseEmbedding
 from h2ot_edge.export.backbones.token_state import Tokens
 from h2ot_edge.export.layers import Attention, Mlp, TwoStreamFusion, make_plain
 from h2ot_edge.export.tokens import TokenPlan
@@ -65,12 +67,38 @@ class MotionBERT(Backbone):
     depth = 5
 
     def __init__(
-        self, plan: TokenPlan, *, width: int, mlp_ratio: int, heads: int = 8, rep: int = 512
+        self,
+        plan: TokenPlan,
+        *,
+        width: int,
+        mlp_ratio: int,
+        heads: int = 8,
+        rep: int = 512,
+        depth: int | None = None,
+        pose_hidden: int | None = None,
+        longest: int = LONGEST_WINDOW,
     ) -> None:
+        """Build the network.
+
+        Args:
+            plan: what is pruned and recovered.
+            width: channels of a token.
+            mlp_ratio: hidden units of an MLP, in widths.
+            heads: of every attention.
+            rep: width of the representation in front of the head.
+            depth: blocks of each of the two streams; None for the published five.
+            pose_hidden: hidden units of a `PoseEmbedding`; None for the published embedding of
+                single joints, which leaves centring and the root to the data.
+            longest: frames that have an embedding of their place in the window.
+        """
+        if depth is not None:
+            self.depth = depth
         super().__init__(plan, width=width, joints=17, heads=heads)
-        self.joints_embed = nn.Linear(3, width)
+        self.pose_embed = PoseEmbedding(width, pose_hidden) if pose_hidden is not None else None
+        if self.pose_embed is None:
+            self.joints_embed = nn.Linear(3, width)
         self.pos_embed = nn.Parameter(torch.zeros(1, 17, width))
-        self.temp_embed = nn.Parameter(torch.zeros(1, LONGEST_WINDOW, 1, width))
+        self.temp_embed = nn.Parameter(torch.zeros(1, longest, 1, width))
         hidden = mlp_ratio * width
         self.blocks_st = nn.ModuleList(
             DualBlock(width, heads, hidden, spatial_first=True) for _ in range(self.depth)
@@ -85,7 +113,10 @@ class MotionBERT(Backbone):
 
     def embed(self, keypoints: Tensor) -> Tensor:
         """(f, b, 17, 3) -> rows (f b 17, c)."""
-        rows = self.joints_embed(keypoints.reshape(-1, 3))
+        if self.pose_embed is not None:
+            rows = self.pose_embed(keypoints)
+        else:
+            rows = self.joints_embed(keypoints.reshape(-1, 3))
         width = rows.shape[-1]
         # (f, 1, 17, c): one constant of the graph, one addition.
         place = self.temp_embed[0, : self.plan.frames].unsqueeze(1) + self.pos_embed
@@ -111,13 +142,31 @@ class MotionBERT(Backbone):
     def regress(self, rows: Tensor) -> Tensor:
         """Rows (m, c) -> (m, 3)."""
         result: Tensor = self.head(self.pre_logits(rows))
-        return result
+        if self.pose_embed is None:
+            return result
+        poses = result.reshape(-1, 17, 3)
+        return (poses - poses[:, :1]).reshape(-1, 3)
+
+
+def _own(*, frames: int, **sizes: Any) -> Variant:
+    """A size of this project: trained on its own window, on motion capture in metres."""
+    return Variant(
+        frames=frames,
+        longest=frames,
+        sizes={**sizes, "longest": frames},
+        unit="m",
+        root_relative=True,
+        licence="Apache-2.0; trained on CMU motion capture: The data used in this project was "
+        "obtained from mocap.cs.cmu.edu. The database was created with funding from NSF "
+        "EIA-0196217.",
+    )
 
 
 FAMILY = Family(
     summary="dual-stream transformer (DSTformer), up to 243 frames",
     network=MotionBERT,
     variants={
+        "s": _own(frames=81, width=64, mlp_ratio=2, heads=4, rep=128, pose_hidden=512),
         "lite": Variant(frames=243, sizes={"width": 256, "mlp_ratio": 4}),
         "full": Variant(frames=243, sizes={"width": 512, "mlp_ratio": 2}),
     },
