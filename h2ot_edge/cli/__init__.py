@@ -22,15 +22,18 @@ from h2ot_edge._names import unknown
 from h2ot_edge.cli.output import write_json
 from h2ot_edge.errors import H2OTError, ParityError, UsageError
 
-__all__ = ["export", "infer", "inspect", "main"]
+__all__ = ["evaluate", "export", "infer", "inspect", "main", "models", "train"]
 
 _logger = logging.getLogger(__name__)
 
 # The modules end in _ because importing h2ot_edge.cli.infer would put it in the place of infer().
 _COMMANDS = {
+    "eval": "h2ot_edge.cli.eval_",
     "export": "h2ot_edge.cli.export_",
     "infer": "h2ot_edge.cli.infer_",
     "inspect": "h2ot_edge.cli.inspect_",
+    "models": "h2ot_edge.cli.models_",
+    "train": "h2ot_edge.cli.train_",
 }
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -65,6 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _overview(arguments)
 
 
+def evaluate(argv: Sequence[str] | None = None) -> int:
+    """`h2ot-eval`, the same as `h2ot eval`; arguments and result as for `main`."""
+    return _run("eval", argv, "h2ot-eval")
+
+
 def export(argv: Sequence[str] | None = None) -> int:
     """`h2ot-export`, the same as `h2ot export`; arguments and result as for `main`."""
     return _run("export", argv, "h2ot-export")
@@ -78,6 +86,16 @@ def infer(argv: Sequence[str] | None = None) -> int:
 def inspect(argv: Sequence[str] | None = None) -> int:
     """`h2ot-inspect`, the same as `h2ot inspect`; arguments and result as for `main`."""
     return _run("inspect", argv, "h2ot-inspect")
+
+
+def models(argv: Sequence[str] | None = None) -> int:
+    """`h2ot-models`, the same as `h2ot models`; arguments and result as for `main`."""
+    return _run("models", argv, "h2ot-models")
+
+
+def train(argv: Sequence[str] | None = None) -> int:
+    """`h2ot-train`, the same as `h2ot train`; arguments and result as for `main`."""
+    return _run("train", argv, "h2ot-train")
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
