@@ -12,5 +12,8 @@ setup(
     packages=sorted(packages),
     package_dir={f"h2ot_edge.{folder}": folder for folder in FOLDERS},
     include_package_data=False,
-    package_data={"h2ot_edge": ["py.typed", "data/*.npz"]},
+    package_data={
+        "h2ot_edge": ["py.typed", "data/*.npz", "models/*.json", "models/*.onnx"],
+        "h2ot_edge.export": ["weights/*.npz"],
+    },
 )

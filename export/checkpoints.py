@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from h2ot_edge.errors import CheckpointError
+from h2ot_edge._files import read_npz
+from h2ot_edge.errors import CheckpointError, InputError
 from h2ot_edge.export.backbones import BACKBONES, Backbone
 from h2ot_edge.export.options import ExportOptions, preset_plan
 from h2ot_edge.export.tokens import TokenPlan
@@ -53,7 +54,7 @@ def load_checkpoint(path: Path, network: Backbone, options: ExportOptions) -> st
 
     Args:
         path: a bare state dict, or a dict holding one under one of `WRAPPERS`; keys may start
-            with `module.`.
+            with `module.`; or an .npz of one array for each parameter.
         network: what `options.build()` gave.
         options: for the advice in the error message.
 
@@ -89,6 +90,8 @@ def read_state_dict(path: Path) -> StateDict:
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; expected a PyTorch checkpoint")
+    if path.suffix.lower() == ".npz":
+        return _state_of_npz(path)
     try:
         # weights_only: a checkpoint comes from the internet and must not be able to run code.
         with warnings.catch_warnings(), torch.serialization.safe_globals(_numpy_leftovers()):
@@ -106,6 +109,17 @@ def read_state_dict(path: Path) -> StateDict:
             f"{_first_sentence(error)}); the file is cut off or of another kind; fetch it again"
         ) from error
     return _unwrapped(content, path)
+
+
+def _state_of_npz(path: Path) -> StateDict:
+    try:
+        return {name: torch.from_numpy(array) for name, array in read_npz(path).items()}
+    except InputError as error:
+        raise CheckpointError(str(error)) from error
+    except TypeError as error:
+        raise CheckpointError(
+            f"{path}: holds other things than weights ({_first_sentence(error)}); fetch it again"
+        ) from error
 
 
 def _first_sentence(error: Exception) -> str:
@@ -180,8 +194,9 @@ _BESIDES = {"none": " (or h2ot, which prunes without weights of its own)", "hot"
 
 
 def _known_networks() -> Iterator[ExportOptions]:
-    for backbone, family in BACKBONES.items():
-        for variant, frames, preset in itertools.product(family.variants, WINDOWS, _BESIDES):
+    for backbone, whole in BACKBONES.items():
+        for variant, frames, preset in itertools.product(whole.variants, WINDOWS, _BESIDES):
+            family = whole.for_variant(variant)
             if frames <= (family.longest or frames):
                 plan = preset_plan(family, preset, TokenPlan(frames=frames, mode=family.mode))
                 yield ExportOptions(backbone=backbone, variant=variant, plan=plan)

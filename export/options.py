@@ -5,8 +5,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from h2ot_edge._names import look_up, unknown
+from h2ot_edge.card import ModelCard
 from h2ot_edge.errors import UsageError
 from h2ot_edge.export.backbones import BACKBONES, Backbone, Family
+from h2ot_edge.export.shipped import Shipped, plan_of_card, shipped_weights
 from h2ot_edge.export.tokens import PRUNERS, RECOVERERS, TokenPlan, format_schedule
 from h2ot_edge.export.tokens.plan import Mode
 
@@ -22,7 +24,8 @@ class ExportOptions:
     Attributes:
         backbone, variant: which network.
         plan: window, pruning, recovery and mode; see `choose_plan`.
-        checkpoint: weights file, None for random weights.
+        checkpoint: weights file; None for weights that ship, or random ones if none fit.
+        random: whether the weights are random even if some that fit ship.
         batch: windows a call takes, None for any number.
         opset: ONNX operator set.
         with_kept: whether the graph also gives the kept frames.
@@ -34,6 +37,7 @@ class ExportOptions:
     variant: str
     plan: TokenPlan
     checkpoint: Path | None = None
+    random: bool = False
     batch: int | None = 1
     opset: int = 17
     with_kept: bool = False
@@ -41,7 +45,10 @@ class ExportOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        look_up(f"variant of {self.backbone}", self.variant, self.family.variants)
+        variants = look_up("backbone", self.backbone, BACKBONES).variants
+        look_up(f"variant of {self.backbone}", self.variant, variants)
+        if self.random and self.checkpoint is not None:
+            raise UsageError("--checkpoint and --random-weights exclude each other; give one")
         if self.opset not in OPSETS:
             raise UsageError(f"--opset {self.opset}: expected one of {list(OPSETS)}")
         if not 0 <= self.seed < 2**63:
@@ -53,8 +60,15 @@ class ExportOptions:
 
     @property
     def family(self) -> Family:
-        """The backbone's entry in the registry."""
-        return look_up("backbone", self.backbone, BACKBONES)
+        """The backbone's entry in the registry, as the variant has it."""
+        return BACKBONES[self.backbone].for_variant(self.variant)
+
+    @property
+    def shipped(self) -> Shipped | None:
+        """The weights that ship, where they are what is exported."""
+        if self.random or self.checkpoint is not None:
+            return None
+        return shipped_weights(self.backbone, self.variant, self.plan)
 
     @property
     def preset(self) -> str:
@@ -80,8 +94,22 @@ class ExportOptions:
         parts = [self.backbone, self.variant, str(plan.frames), *tokens]
         parts += [plan.mode] if plan.mode != self.family.mode else []
         parts += ["flip"] if self.flip_tta else []
-        parts += ["random"] if self.checkpoint is None else []
+        random = self.checkpoint is None and self.shipped is None
+        parts += ["random"] if random else []
         return "-".join(parts) + ".onnx"
+
+
+def options_of_card(card: ModelCard) -> ExportOptions:
+    """What a model that ships was exported with, without its weights."""
+    return ExportOptions(
+        backbone=card.backbone,
+        variant=card.variant,
+        plan=plan_of_card(card),
+        batch=card.batch,
+        opset=card.opset,
+        with_kept=card.with_kept,
+        flip_tta=card.flip_tta,
+    )
 
 
 def choose_plan(
@@ -97,9 +125,9 @@ def choose_plan(
     """The token plan that the options ask for.
 
     Args:
-        family: the backbone.
+        family: the backbone, as the variant has it.
         frames: window length.
-        preset: `none`, `hot` or `h2ot`; None for `hot`, unless `prune` is given.
+        preset: `none`, `hot` or `h2ot`; None for the family's, unless `prune` is given.
         prune: pruner, instead of a preset.
         schedule: block -> kept frames, for `prune`.
         recover: recoverer; None for the preset's, `tri` behind a schedule of one's own.
@@ -115,7 +143,7 @@ def choose_plan(
         raise UsageError("--keep says how many frames stay; give --prune to say which")
     blank = TokenPlan(frames=frames, mode=mode or family.mode)
     if prune is None:
-        plan = preset_plan(family, preset or "hot", blank)
+        plan = preset_plan(family, preset or family.preset, blank)
     elif prune == "none":
         plan = replace(blank, schedule=schedule or {})
     else:

@@ -11,21 +11,28 @@ import onnxruntime
 import onnxslim
 import torch
 
-from h2ot_edge._files import replacing
+from h2ot_edge._files import make_folder_of, replacing
 from h2ot_edge._version import __version__
 from h2ot_edge.benchmarks.flops import Flops, count_flops
-from h2ot_edge.card import METADATA_KEY, InputConvention, ModelCard, OutputConvention
+from h2ot_edge.card import (
+    AT_HIP,
+    METADATA_KEY,
+    NEAR_HIP,
+    InputConvention,
+    ModelCard,
+    OutputConvention,
+)
 from h2ot_edge.errors import ExportError
 from h2ot_edge.export.backbones import Backbone
-from h2ot_edge.export.checkpoints import load_checkpoint
-from h2ot_edge.export.layers import published_init
 from h2ot_edge.export.network import Lifter, folded
-from h2ot_edge.export.options import ExportOptions
+from h2ot_edge.export.options import ExportOptions, options_of_card
+from h2ot_edge.export.origin import Origin, fill
 from h2ot_edge.export.published_flops import published_flops
 from h2ot_edge.export.tolerances import tolerance_for
 from h2ot_edge.export.tracing import check_graph, onnx_from_torch, without_outputs
 from h2ot_edge.export.verify import Parity, open_session, verify
 from h2ot_edge.skeleton import JOINTS
+from h2ot_edge.zoo import ZooModel
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +63,30 @@ def export_model(
     """
     progress("weights")
     network = options.build().eval()
-    weights = _fill(network, options)
+    return export_network(network, options, fill(network, options), path, progress)
+
+
+def export_shipped(model: ZooModel, path: Path) -> ModelCard:
+    """Export the weights of a model that ships; otherwise as `export_model`."""
+    return export_model(options_of_card(model.card), path)
+
+
+def export_network(
+    network: Backbone,
+    options: ExportOptions,
+    origin: Origin,
+    path: Path,
+    progress: Progress = lambda stage: None,
+) -> ModelCard:
+    """As `export_model`, of a network that is filled already.
+
+    Args:
+        network: in eval mode.
+        options: what it was built from.
+        origin: of its weights.
+        path: the ONNX file.
+        progress: called at each of `STAGES` but the first.
+    """
     progress("trace")
     lifter = Lifter(folded(network), flip_tta=options.flip_tta)
     model = onnx_from_torch(lifter, batch=options.batch, opset=options.opset)
@@ -66,7 +96,7 @@ def export_model(
     parity = verify(model, reference, allowed)
     progress("card")
     flops = {"published": published_flops(network), "graph": count_flops(model)}
-    card = _card(options, network, weights, parity, flops)
+    card = _card(options, network, origin, parity, flops)
     if options.plan.schedule and not options.with_kept:
         model = without_kept(model)
     write_model(model, card, path)
@@ -99,35 +129,21 @@ def write_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     model.producer_name, model.producer_version = "h2ot-edge", __version__
     data = model.SerializeToString(deterministic=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder_of(path)
     with replacing(path) as file:
         file.write(data)
     logger.info("wrote %s, %.1f MB", path, len(data) / 1e6)
 
 
-def _fill(network: Backbone, options: ExportOptions) -> dict[str, str | int]:
-    if options.checkpoint is not None:
-        digest = load_checkpoint(options.checkpoint, network, options)
-        return {"source": "checkpoint", "file": options.checkpoint.name, "sha256": digest}
-    logger.warning(
-        "no checkpoint was given: the weights are random (seed %d) and the poses mean nothing; "
-        "give --checkpoint FILE",
-        options.seed,
-    )
-    published_init(network, torch.Generator().manual_seed(options.seed))
-    return {"source": "random", "seed": options.seed}
-
-
 def _card(
     options: ExportOptions,
     network: Backbone,
-    weights: dict[str, str | int],
+    origin: Origin,
     parity: Parity,
     flops: dict[str, Flops],
 ) -> ModelCard:
     plan, family = options.plan, options.family
     channels = ("x", "y", "confidence")[: network.channels_in]
-    random = weights["source"] == "random"
     return ModelCard(
         backbone=options.backbone,
         variant=options.variant,
@@ -143,13 +159,17 @@ def _card(
         opset=options.opset,
         joints=JOINTS,
         input=InputConvention(channels=channels),
-        output=OutputConvention(unit=family.unit),
-        weights=weights,
+        output=OutputConvention(
+            unit=family.unit, frame_of_reference=AT_HIP if family.root_relative else NEAR_HIP
+        ),
+        weights=origin.weights,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         flops={name: counted.to_dict() for name, counted in flops.items()},
         parity=parity.to_dict(),
         versions=_versions(),
-        licence="random weights: no terms" if random else family.licence,
+        licence=origin.licence,
+        accuracy=origin.accuracy,
+        training=origin.training,
     )
 
 

@@ -27,7 +27,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return UnknownName(f"no {kind} {name!r}{hint} (known: {', '.join(names)})")
+    return UnknownName(f"no {kind} {name!r}{hint} (known: {', '.join(names) or 'none'})")
 
 
 def require(module: str, extra: str) -> ModuleType:

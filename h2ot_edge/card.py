@@ -14,10 +14,27 @@ from typing import Any, Literal
 from h2ot_edge._onnx_file import read_metadata
 from h2ot_edge.errors import ModelFileError
 
-__all__ = ["METADATA_KEY", "SCHEMA_VERSION", "InputConvention", "ModelCard", "OutputConvention"]
+__all__ = [
+    "AT_HIP",
+    "METADATA_KEY",
+    "NEAR_HIP",
+    "SCHEMA_VERSION",
+    "InputConvention",
+    "ModelCard",
+    "OutputConvention",
+]
 
 METADATA_KEY = "h2ot_edge.card"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+NEAR_HIP = "camera orientation, origin near the hip (joint 0)"
+"""Of networks that were trained to give poses about the hip, or nearly so."""
+
+AT_HIP = "camera orientation, origin at the hip (joint 0)"
+"""Of graphs that subtract the hip."""
+
+_ADDED = {"accuracy": 2, "training": 2}
+"""Fields that older schemas have not, with the first schema that has them; there they are empty."""
 
 Mode = Literal["seq2seq", "seq2frame"]
 
@@ -45,15 +62,14 @@ class OutputConvention:
 
     Attributes:
         name: tensor name.
-        frame_of_reference: origin and orientation, in words. The networks were trained to give
-            poses about the hip, or nearly so; no graph subtracts it.
+        frame_of_reference: origin and orientation, in words: `NEAR_HIP` or `AT_HIP`.
         axes: directions of x, y and z.
         unit: `m` for metres; `normalised` where the scale is that of the image (1 = half its
             width) and metres need more information.
     """
 
     name: str = "poses"
-    frame_of_reference: str = "camera orientation, origin near the hip (joint 0)"
+    frame_of_reference: str = NEAR_HIP
     axes: tuple[str, str, str] = ("x right", "y down", "z away from the camera")
     unit: Literal["m", "normalised"] = "m"
 
@@ -74,14 +90,18 @@ class ModelCard:
         opset: ONNX operator set.
         joints: joint names in the order of the joint axis, for input and output.
         input, output: conventions of the two tensors.
-        weights: where they came from: `source` (`random` or `checkpoint`), and `sha256` and
-            `file` of the checkpoint or the `seed`.
+        weights: where they came from: `source` (`random`, `checkpoint` or `shipped`), and `seed`,
+            or `sha256` and `file` of the checkpoint, or `sha256` and `name` of the model whose
+            weights ship; `trained_with_plan` is there, and false, if that has another window or
+            pruning.
         parameters: learned numbers in the network.
         flops: per window: `published` and `graph`, each with `linear` (2 x multiply-adds of
             Linear and Conv, as the papers print) and `total` (attention products too).
         parity: what the export's own verification measured.
         versions: libraries that made the file.
         licence: what is known of the terms of the weights.
+        accuracy: what was measured, on which data with which noise; empty if nothing was.
+        training: data, credit, recipe, seed, command, commit; empty if it was not done here.
         schema_version: of this document.
     """
 
@@ -106,6 +126,8 @@ class ModelCard:
     parity: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     licence: str = ""
+    accuracy: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -133,7 +155,7 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str, source: str = "card") -> "ModelCard":
-        """Read a card.
+        """Read a card; one of an older schema becomes one of this.
 
         Raises:
             ModelFileError: if `text` is not a card, or one of a newer schema.
@@ -151,7 +173,8 @@ class ModelCard:
                 f"{source}: the model card has schema {version}, this h2ot-edge reads up to "
                 f"{SCHEMA_VERSION}; upgrade h2ot-edge or export the model again with this version"
             )
-        return cls._from_document(document, source)
+        missing: dict[str, Any] = {name: {} for name, since in _ADDED.items() if version < since}
+        return cls._from_document(document, missing, source)
 
     @classmethod
     def from_onnx(cls, path: str | Path) -> "ModelCard":
@@ -169,13 +192,16 @@ class ModelCard:
         return cls.from_json(metadata[METADATA_KEY], source=str(path))
 
     @classmethod
-    def _from_document(cls, document: dict[str, Any], source: str) -> "ModelCard":
-        names = {item.name for item in dataclasses.fields(cls)}
+    def _from_document(
+        cls, document: dict[str, Any], missing: dict[str, Any], source: str
+    ) -> "ModelCard":
+        names = {item.name for item in dataclasses.fields(cls)} - missing.keys()
         if document.keys() != names:
             raise ModelFileError(
                 f"{source}: the model card lacks {sorted(names - document.keys())} and has unknown "
                 f"{sorted(document.keys() - names)}; export the model again"
             )
+        document = {**document, **missing, "schema_version": SCHEMA_VERSION}
         values = dict(document)
         try:
             _check_types(document)
@@ -195,7 +221,10 @@ _TYPES: dict[type, tuple[str, ...]] = {
     str: ("backbone", "variant", "mode", "preset", "prune", "recover", "licence"),
     int: ("frames", "opset", "parameters"),
     bool: ("flip_tta", "with_kept"),
-    dict: ("schedule", "input", "output", "weights", "flops", "parity", "versions"),
+    dict: (
+        *("schedule", "input", "output", "weights", "flops", "parity", "versions"),
+        *("accuracy", "training"),
+    ),
     list: ("joints",),
 }
 

@@ -17,6 +17,7 @@ from h2ot_edge.keypoints import prepare_keypoints
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.spec import FloatArray, TensorSpec, check_feed
 from h2ot_edge.windows import WindowPlan, checked_overlap
+from h2ot_edge.zoo import resolve
 
 __all__ = ["Engine", "Progress"]
 
@@ -64,10 +65,11 @@ class Engine:
         overlap: int | None = None,
         max_batch: int = 8,
     ) -> "Engine":
-        """Load a model file and check it against its card.
+        """Load a model and check it against its card.
 
         Args:
-            path: an ONNX file from h2ot-export.
+            path: an ONNX file from h2ot-export, or the name of a model that ships
+                (`h2ot_edge.zoo`); a file of that name goes first.
             backend: `onnxruntime`, or `auto` to go by the file's suffix.
             device: `cpu`, `cuda` or `cuda:N`. It is this one or an error, never another.
             threads: CPU threads of one call; None leaves it to the backend.
@@ -77,11 +79,13 @@ class Engine:
 
         Raises:
             ModelFileError: not an ONNX file of h2ot-export, truncated, or not as its card says.
-            UnknownName: no such backend or device.
+            UnknownName: no such model, backend or device.
             DeviceUnavailable: the device is not there.
-            MissingExtra: the backend's library is not installed.
+            MissingExtra: the backend's library is not installed, or those that export a model
+                which ships as weights only.
             UsageError: threads, overlap or max_batch out of range.
         """
+        path = resolve(path)
         # In this order an engine file is told apart from a broken ONNX file.
         name = resolve_backend(path, backend)
         card = ModelCard.from_onnx(path)

@@ -3,7 +3,7 @@
 * H2OTError
   + MissingExtra        a library is not installed; the message names the extra that brings it
   + UsageError          options that are wrong or contradict each other
-    + UnknownName         no such backbone, variant, pruner, recoverer, backend or device
+    + UnknownName         no such model, backbone, variant, pruner, recoverer, ... or device
     + ScheduleError       a pruning schedule that cannot be carried out
   + InputError          keypoints or a clip with the wrong shape, type or values
   + ModelFileError      not an ONNX file, truncated, or without a readable model card

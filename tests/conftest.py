@@ -24,3 +24,23 @@ def exported(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(BACKBONES, "small", FAMILY)
         return export_model(options(), path), path
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory):
+    """A folder as h2ot_edge has it, with the models of `small_models`."""
+    from small_models import release_all
+
+    folder = tmp_path_factory.mktemp("released")
+    release_all(folder)
+    return folder
+
+
+@pytest.fixture
+def small_zoo(released, monkeypatch, tmp_path):
+    """The models of `small_models` instead of those that ship; returns the folder of the cache."""
+    from small_models import use
+
+    use(released, monkeypatch)
+    monkeypatch.setenv("H2OT_HOME", str(tmp_path / "home"))
+    return tmp_path / "home" / "onnx"

@@ -117,8 +117,30 @@ def test_a_card_of_a_newer_schema(tmp_path):
     newer = json.dumps({**document(), "schema_version": SCHEMA_VERSION + 1, "novelty": 1})
     path = save_tiny(tmp_path / "tiny.onnx", metadata={METADATA_KEY: newer})
     assert refusal(path) == (
-        f"{path}: the model card has schema 2, this h2ot-edge reads up to 1; upgrade h2ot-edge or "
+        f"{path}: the model card has schema 3, this h2ot-edge reads up to 2; upgrade h2ot-edge or "
         "export the model again with this version"
+    )
+
+
+def of_schema_1():
+    older = document(schema_version=1)
+    del older["accuracy"], older["training"]
+    return older
+
+
+def test_a_card_of_schema_1_is_read_and_becomes_one_of_this(tmp_path):
+    path = save_tiny(tmp_path / "tiny.onnx", metadata={METADATA_KEY: json.dumps(of_schema_1())})
+    card = ModelCard.from_onnx(path)
+    assert card == tiny_card()
+    assert (card.accuracy, card.training, card.schema_version) == ({}, {}, SCHEMA_VERSION)
+    assert ModelCard.from_json(card.to_json()) == card
+
+
+def test_a_card_of_schema_1_has_no_fields_of_schema_2():
+    with pytest.raises(ModelFileError) as caught:
+        ModelCard.from_json(json.dumps({**of_schema_1(), "training": {"seed": 1}}))
+    assert str(caught.value) == (
+        "card: the model card lacks [] and has unknown ['training']; export the model again"
     )
 
 
@@ -176,6 +198,8 @@ def test_a_card_cannot_be_changed():
         ("flip_tta", 1, "flip_tta: expected bool, got 1"),
         ("mode", None, "mode: expected str, got None"),
         ("batch", "any", "batch: expected int or null, got 'any'"),
+        ("accuracy", 43.2, "accuracy: expected dict, got 43.2"),
+        ("training", None, "training: expected dict, got None"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_named(name: str, value: object, complaint: str) -> None:

@@ -130,6 +130,29 @@ def test_a_numpy_number_beside_the_weights_does_no_harm(path, network, trained):
     load_checkpoint(path, network, options())
 
 
+def test_weights_as_they_ship(tmp_path, network, trained):
+    path = tmp_path / "weights.npz"
+    np.savez(path, **{name: tensor.numpy() for name, tensor in trained.items()})
+    digest = load_checkpoint(path, network, options())
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    state = network.state_dict()
+    assert all(torch.equal(state[name], trained[name]) for name in trained)
+
+
+def test_arrays_that_are_no_weights(tmp_path):
+    path = tmp_path / "weights.npz"
+    np.savez(path, names=np.array(["a"]))
+    assert re.fullmatch(
+        r"holds other things than weights \(can't convert np\.ndarray of type numpy\.str_[^\n]*\); "
+        "fetch it again",
+        refusal(path),
+    )
+    path.write_bytes(path.read_bytes()[:50])
+    assert refusal(path) == (
+        "not a readable .npz file (File is not a zip file); write or copy it again"
+    )
+
+
 OR_H2OT = " (or h2ot, which prunes without weights of its own)"
 
 FITS_NOTHING = (

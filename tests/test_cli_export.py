@@ -1,21 +1,27 @@
 """`h2ot export`, and the road from there to poses."""
 
+import hashlib
 import io
 import json
 import re
 import subprocess
 import sys
 import sysconfig
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
-from small_networks import FAMILY, SmallMotionBERT
+from small_models import ACCURACY, READY, TRAINING, UNREADY, trained
+from small_networks import FAMILY, SmallMotionBERT, run
 
-from h2ot_edge import ModelCard, cli
+from h2ot_edge import ModelCard, cli, zoo
 from h2ot_edge.export import BACKBONES
+from h2ot_edge.export.backbones import Variant
 from h2ot_edge.export.pipeline import STAGES
+from h2ot_edge.export.probe_windows import probe_windows
 
 WALK = str(files("h2ot_edge") / "data" / "walk.npz")
 NAME = "small-base-9-hot-random.onnx"
@@ -253,6 +259,21 @@ KNOWN = "known: motionbert, mixste, mhformer, motionagformer, small"
             "got 3",
         ),
         (
+            "--backbone motionbert --frames 82",
+            "UsageError",
+            "--frames 82: expected at most 81 for variant s",
+        ),
+        (
+            "--backbone small --checkpoint none.pth --random-weights",
+            "UsageError",
+            "--checkpoint and --random-weights exclude each other; give one",
+        ),
+        (
+            "--backbone small --checkpoint none.pth --seed 0",
+            "UsageError",
+            "--seed 0: no weights are random here; leave it out, or add --random-weights",
+        ),
+        (
             "--backbone small --checkpoint none.pth",
             "CheckpointError",
             "none.pth: no such file; expected a PyTorch checkpoint",
@@ -308,12 +329,127 @@ def test_a_graph_that_is_not_the_network_is_status_1(capsys, monkeypatch):
     assert written() == []
 
 
+# weights that ship
+
+
+def assert_same_poses(one, other):
+    windows = probe_windows(9, 3)[:1]
+    first, second = (run(onnx.load(path), windows)[0] for path in (one, other))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_weights_that_ship_are_taken_for_the_plan_they_were_trained_with(
+    small_zoo, released, capsys
+):
+    assert cli.export(["--backbone", "small", "-v"]) == 0
+    assert written() == ["small-base-9-hot.onnx"]
+    out, err = capsys.readouterr()
+    assert "warning" not in err
+    card = ModelCard.from_onnx("small-base-9-hot.onnx")
+    ready = ModelCard.from_onnx(released / "models" / f"{READY}.onnx")
+    assert card == ready
+    digest = hashlib.sha256((released / "weights" / f"{READY}.npz").read_bytes()).hexdigest()
+    assert card.weights == {"source": "shipped", "name": READY, "sha256": digest}
+    assert (card.accuracy, card.training) == (ACCURACY, TRAINING)
+    assert out.endswith(f"\nweights  source shipped, name {READY}, sha256 {digest}\n")
+    assert_same_poses("small-base-9-hot.onnx", released / "models" / f"{READY}.onnx")
+
+
+def test_unpruned_weights_that_ship_are_taken_where_nothing_of_the_plan_is_learned(
+    small_zoo, capsys
+):
+    assert cli.export(["--backbone", "small", "--preset", "h2ot", "-v"]) == 0
+    name = "small-base-9-h2ot.onnx"
+    assert written() == [name]
+    assert capsys.readouterr().err.startswith(
+        f"h2ot-export: info: the weights are those of {UNREADY}, which were not trained with this "
+        "window and pruning; the accuracy is not known\n"
+    )
+    card = ModelCard.from_onnx(name)
+    assert card.weights["name"] == UNREADY
+    assert card.weights["trained_with_plan"] is False
+    assert (card.accuracy, card.training) == ({}, TRAINING)
+
+
+@pytest.mark.parametrize("wish", ["--recover tra --prune tpa --keep 1:3", "--variant long"])
+def test_random_weights_are_what_is_left_where_none_that_ship_fit(small_zoo, wish, capsys):
+    assert cli.export(["--backbone", "small", *wish.split()]) == 0
+    (name,) = written()
+    assert name.endswith("-random.onnx")
+    assert capsys.readouterr().err == RANDOM.format(prog="h2ot-export", seed=0)
+
+
+def test_random_weights_can_be_asked_for(small_zoo, capsys):
+    assert cli.export(["--backbone", "small", "--random-weights", "--seed", "3"]) == 0
+    assert written() == [NAME]
+    assert capsys.readouterr().err == (
+        "h2ot-export: warning: the weights are random (seed 3), as asked for, and the poses mean "
+        "nothing\n"
+    )
+    assert ModelCard.from_onnx(NAME).weights == {"source": "random", "seed": 3}
+
+
+def test_accuracy_is_that_of_the_very_same_computation(small_zoo):
+    assert cli.export(["--backbone", "small", "--flip-tta", "-o", "flip.onnx"]) == 0
+    card = ModelCard.from_onnx("flip.onnx")
+    assert (card.accuracy, card.training) == ({}, TRAINING)
+
+
+def test_a_seed_of_weights_that_ship_is_refused(small_zoo, capsys):
+    assert cli.export(["--backbone", "small", "--seed", "3"]) == 2
+    assert capsys.readouterr().err == (
+        "h2ot-export: error: --seed 3: no weights are random here; leave it out, or add "
+        "--random-weights\n"
+    )
+
+
+def test_weights_that_are_not_those_of_the_index_are_refused(
+    small_zoo, released, tmp_path, monkeypatch, capsys
+):
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setattr(zoo, "WEIGHTS", folder)
+    expected = zoo.models()[READY].card.weights["sha256"]
+    path = folder / f"{READY}.npz"
+    for found in ("no file", hashlib.sha256(b"other").hexdigest()):
+        if found != "no file":
+            path.write_bytes(b"other")
+        assert cli.export(["--backbone", "small"]) == 2
+        assert capsys.readouterr().err == (
+            f"h2ot-export: error: {path}: expected weights with sha256 {expected}, as the index of "
+            f"models says, got {found}; install h2ot-edge again\n"
+        )
+
+
+def test_terms_of_a_checkpoint_of_ones_own(tmp_path, monkeypatch):
+    own = Variant(frames=9, licence="ours")
+    monkeypatch.setitem(BACKBONES, "small", replace(FAMILY, variants={"base": own}))
+    weights = trained(tmp_path / "mine.pt", "hot")
+    assert cli.export(["--backbone", "small", "--checkpoint", str(weights), "-o", "a.onnx"]) == 0
+    assert ModelCard.from_onnx("a.onnx").licence == "a checkpoint: ask whoever trained it"
+
+
+# the default
+
+
+def test_the_default_gives_metres_about_the_hip():
+    arguments = ["--backbone", "motionbert", "--frames", "9", "--random-weights"]
+    assert cli.export([*arguments, "--preset", "h2ot", "-o", "s.onnx"]) == 0
+    card = ModelCard.from_onnx("s.onnx")
+    assert (card.variant, card.output.unit) == ("s", "m")
+    assert card.output.frame_of_reference == "camera orientation, origin at the hip (joint 0)"
+    (poses,) = run(onnx.load("s.onnx"), probe_windows(9, 3)[:1])
+    assert (poses[:, :, 0] == 0).all()
+    assert np.abs(poses).max() > 1e-3
+
+
 # the installed command, in its own process
 
 
 def test_the_command_from_the_shell(tmp_path):
     command = Path(sysconfig.get_path("scripts")) / "h2ot-export"
-    arguments = ["--backbone", "motionbert", "--frames", "9", "--preset", "h2ot"]
+    arguments = ["--backbone", "motionbert", "--variant", "lite", "--frames", "9"]
+    arguments += ["--preset", "h2ot"]
     done = subprocess.run(
         [command, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
     )
@@ -330,7 +466,7 @@ def test_help_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    for group in ("network:", "tokens:", "graph:", "output:", "talking:"):
+    for group in ("network:", "weights:", "tokens:", "graph:", "output:", "talking:"):
         assert f"\n{group}\n" in done.stdout
     assert "17 to 20 (default: 17)" in done.stdout
 

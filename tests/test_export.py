@@ -82,7 +82,9 @@ def test_the_card_says_what_was_exported(exported):
         "parity": None,
         "versions": None,
         "licence": "random weights: no terms",
-        "schema_version": 1,
+        "accuracy": {},
+        "training": {},
+        "schema_version": 2,
     }
     assert card.parity["windows"] == len(KINDS)
     assert 0 < card.parity["largest"] < 1e-4 * card.parity["rms"]

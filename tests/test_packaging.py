@@ -1,5 +1,6 @@
 """What ships, and what stays light."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import h2ot_edge
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("export", "engines", "benchmarks")
-NOT_COPIED = ("build", ".git", ".*_cache", "*.egg-info", "__pycache__", "artifacts", "*.onnx")
+NOT_COPIED = ("build", ".git", ".*_cache", "*.egg-info", "__pycache__", "artifacts")
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,17 @@ def shipped():
         prefix = "" if folder == "h2ot_edge" else "h2ot_edge/"
         for path in (ROOT / folder).rglob("*.py"):
             names.add(prefix + path.relative_to(ROOT).as_posix())
-    data = (ROOT / "h2ot_edge" / "data").glob("*.npz")
-    return names | {"h2ot_edge/py.typed"} | {f"h2ot_edge/data/{path.name}" for path in data}
+    return names | {"h2ot_edge/py.typed"} | set(data())
+
+
+def data():
+    """Files that are no code, under the names they have in the wheel."""
+    yield from (f"h2ot_edge/data/{path.name}" for path in (ROOT / "h2ot_edge/data").iterdir())
+    yield "h2ot_edge/models/index.json"
+    for name, entry in json.loads((ROOT / "h2ot_edge/models/index.json").read_text()).items():
+        yield f"h2ot_edge/export/weights/{entry['weights']}"
+        if entry["ready"]:
+            yield f"h2ot_edge/models/{name}.onnx"
 
 
 def test_the_wheel_holds_the_tree_and_nothing_else(wheel):
@@ -58,9 +68,12 @@ def test_the_wheel_brings_the_commands(wheel):
     assert wheel.read(name).decode().split() == [
         "[console_scripts]",
         *("h2ot", "=", "h2ot_edge.cli:main"),
+        *("h2ot-eval", "=", "h2ot_edge.cli:evaluate"),
         *("h2ot-export", "=", "h2ot_edge.cli:export"),
         *("h2ot-infer", "=", "h2ot_edge.cli:infer"),
         *("h2ot-inspect", "=", "h2ot_edge.cli:inspect"),
+        *("h2ot-models", "=", "h2ot_edge.cli:models"),
+        *("h2ot-train", "=", "h2ot_edge.cli:train"),
     ]
 
 

@@ -1,12 +1,14 @@
 """Plans, schedules and export options: what is accepted, and what every refusal says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from small_networks import FAMILY as SMALL
 
 from h2ot_edge.errors import ScheduleError, UnknownName, UsageError
-from h2ot_edge.export.backbones import BACKBONES
+from h2ot_edge.export.backbones import BACKBONES, Variant
 from h2ot_edge.export.options import ExportOptions, choose_plan, preset_plan
 from h2ot_edge.export.tokens import TokenPlan, format_schedule, parse_schedule
 
@@ -223,13 +225,16 @@ def test_no_preset_prunes_nothing(backbone):
 @pytest.mark.parametrize("preset", ["none", "hot", "h2ot"])
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_presets_can_be_carried_out_in_both_modes(backbone, preset, mode):
-    family = BACKBONES[backbone]
+    variant = BACKBONES[backbone].default_variant
+    family = BACKBONES[backbone].for_variant(variant)
     for frames in (27, 81, 243):
+        if frames > (family.longest or frames):
+            continue
         chosen = choose_plan(family, frames, preset=preset, mode=mode)
         assert chosen.mode == mode
         with torch.device("meta"):
-            assert family.build(family.default_variant, chosen).plan is chosen
-        options = ExportOptions(backbone=backbone, variant=family.default_variant, plan=chosen)
+            assert family.build(variant, chosen).plan is chosen
+        options = ExportOptions(backbone=backbone, variant=variant, plan=chosen)
         assert options.preset == preset
 
 
@@ -325,7 +330,7 @@ def export_options(backbone="motionbert", variant="lite", frames=243, asked=None
         (
             UnknownName,
             {"variant": "large"},
-            "no variant of motionbert 'large' (known: lite, full)",
+            "no variant of motionbert 'large' (known: s, lite, full)",
         ),
         (UsageError, {"opset": 16}, "--opset 16: expected one of [17, 18, 19, 20]"),
         (UsageError, {"batch": 0}, "--batch 0: expected a positive number or 'dynamic'"),
@@ -341,20 +346,19 @@ def test_exports_that_are_refused(kind, changes, message):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "frames", "message"),
+    ("backbone", "variant", "frames", "message"),
     [
-        ("mhformer", 100, "--frames 100: expected a positive multiple of 9 for this backbone"),
-        ("mixste", 0, "--frames 0: expected a positive number for this backbone"),
-        ("motionbert", 244, "--frames 244: expected at most 243 for this backbone"),
+        (
+            *("mhformer", "base", 100),
+            "--frames 100: expected a positive multiple of 9 for this backbone",
+        ),
+        ("mixste", "base", 0, "--frames 0: expected a positive number for this backbone"),
+        ("motionbert", "lite", 244, "--frames 244: expected at most 243 for this backbone"),
     ],
 )
-def test_windows_that_the_architecture_does_not_admit(backbone, frames, message):
-    family = BACKBONES[backbone]
-    options = ExportOptions(
-        backbone=backbone,
-        variant=family.default_variant,
-        plan=TokenPlan(frames=frames, mode=family.mode),
-    )
+def test_windows_that_the_architecture_does_not_admit(backbone, variant, frames, message):
+    plan = TokenPlan(frames=frames, mode=BACKBONES[backbone].mode)
+    options = ExportOptions(backbone=backbone, variant=variant, plan=plan)
     assert refusal(UsageError, options.build) == message
 
 
@@ -419,3 +423,51 @@ def test_a_backbone_made_for_the_centre_frame_says_when_it_gives_all():
         "mhformer-base-351-hot-random.onnx",
         "mhformer-base-351-hot-seq2seq-random.onnx",
     ]
+
+
+# what a variant has of its own
+
+
+OWN = Variant(
+    frames=9,
+    preset="h2ot",
+    hot_block=0,
+    h2ot_steps={0: 2 / 3},
+    unit="m",
+    root_relative=True,
+    licence="ours",
+    longest=9,
+)
+
+
+def test_what_a_variant_has_of_its_own_goes_before_what_its_family_has():
+    family = replace(SMALL, variants={**SMALL.variants, "own": OWN})
+    own = family.for_variant("own")
+    assert choose_plan(own, 9) == TokenPlan(frames=9, schedule={0: 6}, prune="tps", recover="tri")
+    assert choose_plan(own, 9, preset="hot").schedule == {0: 3}
+    assert (own.unit, own.root_relative, own.licence, own.longest) == ("m", True, "ours", 9)
+    assert own.variants == family.variants
+    assert family.for_variant("base") == family
+    blank = TokenPlan(frames=10)
+    assert refusal(UsageError, family.build, "own", blank) == (
+        "--frames 10: expected at most 9 for variant own"
+    )
+
+
+@pytest.mark.parametrize("name", BACKBONES["motionbert"].variants)
+def test_a_motionbert_embeds_the_place_of_every_frame_of_its_longest_window(name):
+    whole = BACKBONES["motionbert"]
+    family, frames = whole.for_variant(name), whole.variants[name].frames
+    with torch.device("meta"):
+        network = whole.build(name, choose_plan(family, frames))
+    assert network.temp_embed.shape[1] == family.longest == frames
+    # Those of this project subtract the hip and give metres; the published ones do neither.
+    ours = network.pose_embed is not None
+    assert (family.root_relative, family.unit == "m") == (ours, ours)
+    assert ours == (name not in ("lite", "full"))
+
+
+def test_a_checkpoint_and_random_weights_exclude_each_other():
+    assert refusal(UsageError, export_options, checkpoint=Path("w.pth"), random=True) == (
+        "--checkpoint and --random-weights exclude each other; give one"
+    )

@@ -7,14 +7,17 @@ import threading
 
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
-from small_networks import SMALL, graph_of, small_network
+from small_networks import SMALL, SmallPosedMotionBERT, graph_of, small_network
 
 from h2ot_edge.errors import BuildError, MissingExtra, UnknownName, UsageError
 from h2ot_edge.export import PRUNERS, RECOVERERS, ExportOptions, TokenPlan, export_model
 from h2ot_edge.export.backbones.motionbert import FAMILY
+from h2ot_edge.export.layers import published_init
 from h2ot_edge.export.options import choose_plan
 from h2ot_edge.export.tracing import without_outputs
+from h2ot_edge.zoo import models
 
 pytest.importorskip("tensorrt_rtx")
 
@@ -96,6 +99,20 @@ def test_a_free_batch_with_the_mirrored_input_builds(backbone):
 
 def test_a_fixed_batch_builds():
     assert_builds(graph_of(small_network("mixste", plan_of("tpc", "tra")), batch=3))
+
+
+@pytest.mark.parametrize(("prune", "recover"), [("none", "none"), ("tpc", "tra"), ("tps", "tri")])
+@pytest.mark.parametrize("batch", [1, None])
+def test_an_embedding_of_whole_poses_builds(prune, recover, batch):
+    network = SmallPosedMotionBERT(plan_of(prune, recover))
+    published_init(network, torch.Generator().manual_seed(0))
+    sizes = {"batch": (1, 2, 4)} if batch is None else {}
+    assert_builds(graph_of(network, batch=batch), **sizes)
+
+
+@pytest.mark.parametrize("name", [name for name, model in models().items() if model.ready])
+def test_every_model_that_ships_builds(name):
+    assert len(plan_from_onnx(models()[name].path)) > models()[name].path.stat().st_size / 4
 
 
 @pytest.mark.slow

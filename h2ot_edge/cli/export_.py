@@ -15,20 +15,26 @@ from h2ot_edge.errors import UsageError
 if TYPE_CHECKING:
     from h2ot_edge.export import ExportOptions
 
-__all__ = ["SUMMARY", "add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "add_options", "options_of_arguments", "run"]
 
 SUMMARY = "export a (pruned) backbone to static, verified ONNX"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    _add_network(parser.add_argument_group("network"))
-    _add_tokens(parser.add_argument_group("tokens"))
-    _add_graph(parser.add_argument_group("graph"))
+    add_options(parser)
     group = parser.add_argument_group("output")
     group.add_argument(
         "-o", "--output", type=Path, metavar="FILE.onnx", help="where to (default: a telling name)"
     )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `options_of_arguments` reads."""
+    _add_network(parser.add_argument_group("network"))
+    _add_weights(parser.add_argument_group("weights"))
+    _add_tokens(parser.add_argument_group("tokens"))
+    _add_graph(parser.add_argument_group("graph"))
 
 
 def _add_network(group: argparse._ArgumentGroup) -> None:
@@ -41,27 +47,34 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--variant",
         metavar="NAME",
-        help="motionbert: lite (default), full; mixste, mhformer: base; motionagformer: hot "
+        help="motionbert: s (default), lite, full; mixste, mhformer: base; motionagformer: hot "
         "(default: HoT's b with 4 heads and 4 neighbours), xs, s, b, l",
     )
     group.add_argument(
         "--frames", type=int, metavar="N", help="window (default: as the variant was published)"
     )
+
+
+def _add_weights(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--checkpoint",
         type=Path,
         metavar="FILE",
-        help="published weights (.bin, .pth, .pt, .tr); without them the weights are random",
+        help="published weights (.bin, .pth, .pt, .tr); without them, those that ship, or random "
+        "ones if none fit",
     )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of random weights")
+    group.add_argument(
+        "--random-weights", action="store_true", help="random ones even if some that fit ship"
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="of random weights (default: 0)")
 
 
 def _add_tokens(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--preset",
         metavar="NAME",
-        help="none: unpruned; hot: the published single step (default); h2ot: in several steps, "
-        "without weights of its own",
+        help="none: unpruned; hot: the published single step (default, unless the variant has "
+        "another); h2ot: in several steps, without weights of its own",
     )
     group.add_argument(
         "--prune", metavar="NAME", help="tpc, tpa, tpmo, tps or none, instead of a preset"
@@ -86,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     """Resolve, export, report."""
     from h2ot_edge.export import export_model  # brings torch
 
-    options = _options(args)
+    options = options_of_arguments(args)
     path = args.output or Path(options.file_name())
     if path.suffix != ".onnx":
         raise UsageError(f"--output {path}: expected a name that ends in .onnx")
@@ -101,7 +114,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _options(args: argparse.Namespace) -> "ExportOptions":
+def options_of_arguments(args: argparse.Namespace) -> "ExportOptions":
+    """What the arguments of `add_options` ask for; brings torch.
+
+    Raises:
+        UsageError: if they cannot be carried out together.
+    """
     from h2ot_edge._names import look_up
     from h2ot_edge.export import BACKBONES, ExportOptions, choose_plan, parse_schedule
 
@@ -109,7 +127,7 @@ def _options(args: argparse.Namespace) -> "ExportOptions":
     variant = args.variant or family.default_variant
     size = look_up(f"variant of {args.backbone}", variant, family.variants)
     plan = choose_plan(
-        family,
+        family.for_variant(variant),
         args.frames if args.frames is not None else size.frames,
         preset=args.preset,
         prune=args.prune,
@@ -117,17 +135,23 @@ def _options(args: argparse.Namespace) -> "ExportOptions":
         recover=args.recover,
         mode=args.mode,
     )
-    return ExportOptions(
+    options = ExportOptions(
         backbone=args.backbone,
         variant=variant,
         plan=plan,
         checkpoint=args.checkpoint,
+        random=args.random_weights,
         batch=_batch(args.batch),
         opset=args.opset,
         with_kept=args.with_kept,
         flip_tta=args.flip_tta,
-        seed=args.seed,
+        seed=args.seed or 0,
     )
+    if args.seed is not None and (options.checkpoint or options.shipped):
+        raise UsageError(
+            f"--seed {args.seed}: no weights are random here; leave it out, or add --random-weights"
+        )
+    return options
 
 
 def _batch(text: str) -> int | None:

@@ -1,32 +1,30 @@
 """`h2ot infer`: lift the keypoints of a clip to poses."""
 
 import argparse
-import logging
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from h2ot_edge._files import make_folder_of
 from h2ot_edge._names import require
-from h2ot_edge.backends import BACKENDS
 from h2ot_edge.cli.output import write_json, write_rows
+from h2ot_edge.cli.running import add_running, load_engine, progress_bar
 from h2ot_edge.clips import Clip, check_poses_path, read_clip, write_poses
-from h2ot_edge.engine import Engine, Progress
-from h2ot_edge.errors import MissingExtra
+from h2ot_edge.engine import Engine
+from h2ot_edge.errors import UsageError
 from h2ot_edge.spec import FloatArray
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "lift the 2-D keypoints of a clip to 3-D poses"
 
-_logger = logging.getLogger(__name__)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("model", metavar="MODEL.onnx", help="a model from h2ot-export")
+    parser.add_argument(
+        "model", metavar="MODEL", help="an .onnx file, or a name that h2ot-models lists"
+    )
     parser.add_argument("clip", metavar="CLIP", help=".npz, or .json of AlphaPose or COCO results")
     group = parser.add_argument_group("input")
     group.add_argument(
@@ -42,16 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument("-o", "--output", required=True, metavar="POSES.npz", help="where to")
     group.add_argument("--plot", metavar="FILE.png", help="draw the poses as well")
-    group = parser.add_argument_group("running")
-    group.add_argument("-d", "--device", default="cpu", help="cpu, cuda or cuda:N")
-    group.add_argument("--backend", default="auto", help=f"auto, {', '.join(BACKENDS)}")
-    group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all)")
-    group.add_argument(
-        "--overlap",
-        type=int,
-        metavar="FRAMES",
-        help="that neighbouring windows share (default: a ninth of a window)",
-    )
+    add_running(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         require("matplotlib", "viz")  # now, not after the work is done
     clip = read_clip(args.clip, index=args.index)
-    with _load(args) as engine:
+    with load_engine(args.model, args) as engine:
+        _make_folders(output, args.plot)
         poses, seconds = _timed(engine, clip, args)
         write_poses(output, poses, engine.card, clip)
         if args.plot:
@@ -70,46 +60,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(args: argparse.Namespace) -> Engine:
-    engine = Engine.load(
-        args.model,
-        backend=args.backend,
-        device=args.device,
-        threads=args.threads,
-        overlap=args.overlap,
-    )
-    if engine.card.weights.get("source") == "random":
-        _logger.warning("the weights of this model are random, so its poses mean nothing")
-    return engine
+def _make_folders(output: Path, plot: str | None) -> None:
+    """Make where the results go, before the work is done."""
+    make_folder_of(output)
+    if plot is None:
+        return
+    if Path(plot).is_dir():
+        raise UsageError(f"--plot {plot}: expected the name of a file, this is a folder")
+    make_folder_of(Path(plot))
 
 
 def _timed(engine: Engine, clip: Clip, args: argparse.Namespace) -> tuple[FloatArray, float]:
     size = args.image_size or clip.image_size
-    with _progress(shown=not (args.json or args.quiet)) as progress:
+    with progress_bar("window", shown=not (args.json or args.quiet)) as progress:
         start = time.perf_counter()
         poses = engine.infer(clip.keypoints, image_size=size, progress=progress)
         return poses, time.perf_counter() - start
-
-
-@contextmanager
-def _progress(*, shown: bool) -> Iterator[Progress | None]:
-    """A bar over the windows, on a terminal only."""
-    if not (shown and sys.stderr.isatty()):
-        yield None
-        return
-    try:
-        tqdm = require("tqdm", "ort")
-    except MissingExtra as error:  # a bar is no reason not to work
-        _logger.info("no progress bar: %s", error)
-        yield None
-        return
-    with tqdm.tqdm(unit="window", leave=False) as bar:
-
-        def update(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield update
 
 
 def _plot(path: str, poses: FloatArray, clip: Clip, engine: Engine) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.output import in_words, listed, tokens_in_words, write_json, write_rows
+from h2ot_edge.zoo import card_of
 
-__all__ = ["SUMMARY", "add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "card_rows", "run"]
 
 SUMMARY = "show the card of a model"
 
@@ -16,20 +17,23 @@ Rows = Iterator[tuple[str, str]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("model", metavar="MODEL.onnx", help="a model from h2ot-export")
+    parser.add_argument(
+        "model", metavar="MODEL", help="an .onnx file, or a name that h2ot-models lists"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the card and print it."""
-    card = ModelCard.from_onnx(args.model)
+    card = card_of(args.model)
     if args.json:
         write_json(card.to_dict())
     else:
-        write_rows(_rows(card))
+        write_rows(card_rows(card))
     return 0
 
 
-def _rows(card: ModelCard) -> Rows:
+def card_rows(card: ModelCard) -> Rows:
+    """A card, line by line."""
     batch = "any" if card.batch is None else card.batch
     tta = ", mean with the mirrored input" if card.flip_tta else ""
     yield "model", f"{card.backbone} {card.variant}, {card.frames} frames, {card.mode}{tta}"
@@ -39,9 +43,11 @@ def _rows(card: ModelCard) -> Rows:
     yield "weights", listed(card.weights)
     if card.licence:
         yield "licence", card.licence
+    yield from _section("training", card.training, empty=None)
+    yield from _section("accuracy", card.accuracy, empty="not measured")
     for name, flops in card.flops.items():
         yield f"flops {name}", _flops(flops)
-    yield from _section("parity", card.parity)
+    yield from _section("parity", card.parity, empty="not recorded")
     yield "versions", listed(card.versions)
 
 
@@ -63,10 +69,10 @@ def _flops(flops: Any) -> str:
     return ", ".join(f"{name} {value / 1e9:.3f} G" for name, value in flops.items())
 
 
-def _section(title: str, values: Mapping[str, Any]) -> Rows:
-    """One line for each value; nested ones in one line."""
-    if not values:
-        yield title, "not recorded"
+def _section(title: str, values: Mapping[str, Any], *, empty: str | None) -> Rows:
+    """One line for each value; nested ones in one line. `empty` is told if there are none."""
+    if not values and empty is not None:
+        yield title, empty
     known = {name: value for name, value in values.items() if value is not None}
     for number, (name, value) in enumerate(known.items()):
         yield title if number == 0 else "", f"{name}: {in_words(value)}"

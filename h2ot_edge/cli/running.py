@@ -1,0 +1,85 @@
+"""What commands that run models have in common: options, loading, a bar."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from h2ot_edge._names import require
+from h2ot_edge.backends import BACKENDS
+from h2ot_edge.engine import Engine, Progress
+from h2ot_edge.errors import MissingExtra, UsageError
+from h2ot_edge.zoo import resolve
+
+__all__ = ["add_running", "load_engine", "named_models", "progress_bar"]
+
+_logger = logging.getLogger(__name__)
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `load_engine` takes."""
+    group = parser.add_argument_group("running")
+    group.add_argument("-d", "--device", default="cpu", help="cpu, cuda or cuda:N")
+    group.add_argument("--backend", default="auto", help=f"auto, {', '.join(BACKENDS)}")
+    group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all)")
+    group.add_argument(
+        "--overlap",
+        type=int,
+        metavar="FRAMES",
+        help="that neighbouring windows share (default: a ninth of a window)",
+    )
+
+
+def named_models(given: Sequence[str]) -> dict[str, Path]:
+    """Files of models, by the names that results have.
+
+    Raises:
+        UsageError: two have one name, or as `zoo.resolve`.
+    """
+    models: dict[str, Path] = {}
+    for model in given:
+        name = Path(model).name.removesuffix(".onnx")
+        if name in models:
+            raise UsageError(
+                f"{model}: another model is called {name!r} as well; results are told apart by "
+                "the names of the files, so rename one"
+            )
+        models[name] = resolve(model)
+    return models
+
+
+def load_engine(path: str | Path, args: argparse.Namespace) -> Engine:
+    """Load a model as `Engine.load` does, and warn if it was never trained."""
+    engine = Engine.load(
+        path,
+        backend=args.backend,
+        device=args.device,
+        threads=args.threads,
+        overlap=args.overlap,
+    )
+    if engine.card.weights.get("source") == "random":
+        _logger.warning("the weights of this model are random, so its poses mean nothing")
+    return engine
+
+
+@contextmanager
+def progress_bar(unit: str, *, shown: bool) -> Iterator[Progress | None]:
+    """A bar to be told how much is done and how much there is, on a terminal only."""
+    if not (shown and sys.stderr.isatty()):
+        yield None
+        return
+    try:
+        tqdm = require("tqdm", "ort")
+    except MissingExtra as error:  # a bar is no reason not to work
+        _logger.info("no progress bar: %s", error)
+        yield None
+        return
+    with tqdm.tqdm(unit=unit, leave=False) as bar:
+
+        def update(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield update
