@@ -17,7 +17,8 @@ from tiny_models import answer, save_tiny, tiny_card
 import h2ot_edge
 from h2ot_edge import cli
 from h2ot_edge.card import ModelCard
-from h2ot_edge.cli import infer_
+from h2ot_edge.cli import infer_, running
+from h2ot_edge.errors import InputError
 
 FLAT = np.zeros((9, 1, 3), np.float32)
 
@@ -92,8 +93,11 @@ def test_json_is_one_document(model, clip, poses, capsys):
     assert err == ""
 
 
-def test_trained_weights_are_no_reason_to_warn(tmp_path, clip, poses, capsys):
-    card = tiny_card(weights={"source": "checkpoint", "sha256": "0" * 64, "file": "a.pth"})
+@pytest.mark.parametrize(
+    "weights", [{"source": "checkpoint", "file": "a.pth"}, {"source": "shipped", "name": "a"}]
+)
+def test_trained_weights_are_no_reason_to_warn(weights, tmp_path, clip, poses, capsys):
+    card = tiny_card(weights={**weights, "sha256": "0" * 64})
     model = save_tiny(tmp_path / "trained.onnx", card)
     assert cli.infer([str(model), clip, "-o", str(poses)]) == 0
     assert capsys.readouterr().err == ""
@@ -195,6 +199,39 @@ def test_the_output_is_checked_before_the_work(clip, capsys):
     )
 
 
+def test_folders_are_made_before_the_work(model, clip, tmp_path, capsys, monkeypatch):
+    poses, picture = tmp_path / "a" / "poses.npz", tmp_path / "b" / "c" / "out.png"
+    arguments = [model, clip, "-o", str(poses), "--plot", str(picture), "-q"]
+
+    def lift(*_, **__):
+        assert poses.parent.is_dir()
+        assert picture.parent.is_dir()
+        raise InputError("the work begins")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(infer_, "_timed", lift)
+        assert cli.infer(arguments) == 2
+    assert capsys.readouterr().err == "h2ot-infer: error: the work begins\n"
+    assert cli.infer(arguments) == 0
+    assert poses.is_file()
+    assert picture.is_file()
+
+
+def test_a_picture_that_cannot_be_written_is_refused_before_the_work(
+    model, clip, poses, tmp_path, capsys
+):
+    for picture, message in (
+        (
+            Path(model) / "out.png",
+            f"{model}/out.png: the folder {model} cannot be made (File exists); give another name",
+        ),
+        (tmp_path, f"--plot {tmp_path}: expected the name of a file, this is a folder"),
+    ):
+        assert cli.infer([model, clip, "-o", str(poses), "--plot", str(picture), "-q"]) == 2
+        assert capsys.readouterr().err == f"h2ot-infer: error: {message}\n"
+        assert not poses.exists()
+
+
 def test_drawing_is_checked_before_the_work(clip, poses, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     arguments = ["no-model.onnx", clip, "-o", str(poses), "--plot", "out.png"]
@@ -217,7 +254,7 @@ def test_wrong_arguments_are_status_2(capsys):
     assert json.loads(out) == {
         "error": {
             "type": "UsageError",
-            "message": "the following arguments are required: MODEL.onnx; h2ot-inspect --help "
+            "message": "the following arguments are required: MODEL; h2ot-inspect --help "
             "shows what it takes",
         }
     }
@@ -246,7 +283,7 @@ class Terminal(io.StringIO):
 def test_progress_counts_windows(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with infer_._progress(shown=True) as progress:
+    with running.progress_bar("window", shown=True) as progress:
         progress(1, 3)
         time.sleep(0.15)  # tqdm draws ten times a second at most
         progress(3, 3)
@@ -316,7 +353,8 @@ def test_the_overview_lists_the_commands(capsys):
 def test_an_unknown_command_has_a_near_miss(capsys):
     assert cli.main(["infr", "a.onnx"]) == 2
     assert capsys.readouterr().err == (
-        "h2ot: error: no command 'infr'; did you mean 'infer'? (known: export, infer, inspect)\n"
+        "h2ot: error: no command 'infr'; did you mean 'infer'? "
+        "(known: eval, export, infer, inspect, models, train)\n"
     )
 
 
@@ -347,6 +385,8 @@ def full_card():
         licence="weights: not known",
         flops={"published": {"linear": 1.5e9, "total": 2e9}, "windows": 1},
         parity={"max_abs": 1.23456e-6, "kept": {"equal": True, "windows": 8}},
+        accuracy={"data": "ten walks", "mpjpe_mm": 43.21},
+        training={"recipe": {"steps": 3}, "seed": 0},
         versions={"torch": "2.13.0", "onnx": "1.23.2"},
     )
 
@@ -369,6 +409,10 @@ def test_inspect_shows_the_card(tmp_path, capsys):
         "head, lshoulder, lelbow, lwrist, rshoulder, relbow, rwrist\n"
         "weights          seed 0, source random\n"
         "licence          weights: not known\n"
+        "training         recipe: steps 3\n"
+        "                 seed: 0\n"
+        "accuracy         data: ten walks\n"
+        "                 mpjpe_mm: 43.21\n"
         "flops published  linear 1.500 G, total 2.000 G\n"
         "flops windows    1\n"
         "parity           kept: equal True, windows 8\n"
@@ -385,7 +429,9 @@ def test_inspect_says_what_is_not_known(tmp_path, capsys):
     assert "             batch any, opset 17, 9 parameters" in lines
     assert "tokens       all 9 frames kept" in lines
     assert "input        keypoints float32 [batch, 9, 17, 3]" in lines
+    assert "accuracy     not measured" in lines
     assert "parity       not recorded" in lines
+    assert not any(line.startswith("training") for line in lines)
     assert "versions     not recorded" in lines
 
 
