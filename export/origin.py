@@ -16,6 +16,7 @@ from h2ot_edge.export.backbones import Backbone
 from h2ot_edge.export.checkpoints import load_checkpoint
 from h2ot_edge.export.layers import published_init
 from h2ot_edge.export.options import ExportOptions
+from h2ot_edge.export.provenance import read_training
 from h2ot_edge.export.shipped import Shipped
 
 __all__ = ["Origin", "fill", "npz_of_weights"]
@@ -66,7 +67,9 @@ def _from_checkpoint(path: Path, network: Backbone, options: ExportOptions) -> O
     # A variant with terms of its own was trained here; the terms of other trainings are not known.
     licence = "a checkpoint: ask whoever trained it" if variant.licence else options.family.licence
     return Origin(
-        weights={"source": "checkpoint", "file": path.name, "sha256": digest}, licence=licence
+        weights={"source": "checkpoint", "file": path.name, "sha256": digest},
+        licence=licence,
+        training=read_training(path),
     )
 
 
@@ -76,7 +79,7 @@ def _from_shipped(shipped: Shipped, network: Backbone, options: ExportOptions) -
     digest = load_checkpoint(model.weights, network, options)
     weights: dict[str, Any] = {"source": "shipped", "name": model.name, "sha256": digest}
     if not shipped.trained_with_plan:
-        logger.info(
+        logger.warning(
             "the weights are those of %s, which were not trained with this window and pruning; "
             "the accuracy is not known",
             model.name,

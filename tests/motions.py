@@ -19,7 +19,9 @@ def walkers(count=3, frames=60):
         for i in range(count)
     )
     bodies = np.stack([bone_lengths(walking(stature_m=m).poses) for m in (1.5, 1.9)])
-    return MotionSet(motions=motions, bodies=bodies.astype(np.float32))
+    return MotionSet(
+        motions=motions, bodies=bodies.astype(np.float32), body_subjects=("a", "someone")
+    )
 
 
 def save_motions(path, motions):
@@ -37,5 +39,6 @@ def save_motions(path, motions):
         up=np.array("z"),
         units=np.array("m"),
         bodies=motions.bodies,
+        body_subjects=np.array(motions.body_subjects),
     )
     return path

@@ -8,6 +8,7 @@ import pytest
 from small_models import ACCURACY, READY, TRAINING, UNREADY
 
 from h2ot_edge import ModelCard, cli, zoo
+from h2ot_edge.cli.models_ import _accuracy
 
 WALK = str(files("h2ot_edge") / "data" / "walk.npz")
 
@@ -147,3 +148,10 @@ def test_a_name_that_is_neither_is_said(small_zoo, tmp_path, capsys):
         f"(known: {READY}, {UNREADY}), and no file of that name; give one of these, or the path of "
         "an .onnx file\n"
     )
+
+
+def test_the_error_alone_is_listed_where_there_is_a_protocol():
+    noisy, clean = {"mpjpe_mm": 61.25, "pck_percent": 90.0}, {"mpjpe_mm": 50.0}
+    document = {"protocol": "CMU held-out subjects", "views": 2, "noisy": noisy, "clean": clean}
+    assert _accuracy(document) == ("CMU held-out subjects, MPJPE 61.2 mm (noisy), 50.0 mm (clean)")
+    assert _accuracy({}) == "not measured"

@@ -6,6 +6,7 @@ import pytest
 import torch
 from motions import save_motions, walkers
 
+from h2ot_edge import ModelCard
 from h2ot_edge.cli import main
 
 SMALL = ["--steps", "2,2,2", "--windows", "8,2,2", "--frames", "9", "--threads", "1"]
@@ -29,7 +30,13 @@ def test_a_run_leaves_weights_a_log_and_a_report(data, tmp_path, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["weights"] == str(run / "weights.pt")
     assert report["val_mpjpe_mm"] > 0
-    assert {"last.pt", "weights.pt", "log.jsonl"} == {path.name for path in run.iterdir()}
+    files = {"last.pt", "weights.pt", "log.jsonl", "training.json"}
+    assert files == {path.name for path in run.iterdir()}
+    told = json.loads((run / "training.json").read_text())
+    assert told["train_subjects"] == ["a", "c"]
+    assert told["validation_subjects"] == ["b"]
+    assert told["data"]["files"] == ["walks.npz"]
+    assert told["plan"]["prune"] == "none"
 
 
 def test_weights_go_from_run_to_run_and_into_the_export(data, tmp_path, capsys):
@@ -49,6 +56,9 @@ def test_weights_go_from_run_to_run_and_into_the_export(data, tmp_path, capsys):
     network = ["--backbone", "motionbert", "--variant", "s", "--frames", "9", *pruning]
     model = ["--checkpoint", str(second / "weights.pt"), "-o", str(tmp_path / "model.onnx")]
     assert main(["export", *network, *model]) == 0
+    training = ModelCard.from_onnx(tmp_path / "model.onnx").training
+    assert training["plan"]["schedule"] == {"1": 3}
+    assert training["begin"]["train_subjects"] == ["a", "c"]
 
 
 def refusal(capsys, *arguments):
@@ -87,6 +97,12 @@ def refusal(capsys, *arguments):
         ),
         (["--variant", "xxl"], "no variant of motionbert 'xxl' (known: s, lite, full)"),
         (["--threads", "0"], "--threads 0: expected at least 1"),
+        (["--seed", "-1"], "--seed -1: expected a number from 0 to 2^63 - 1"),
+        (
+            ["--variant", "lite", "--preset", "none"],
+            "motionbert lite: expected a network that gives metres about the hip, which the "
+            "published ones do not; train motionbert s",
+        ),
     ],
 )
 def test_wrong_use_is_refused(data, tmp_path, capsys, options, message):
@@ -104,4 +120,36 @@ def test_a_missing_gpu_is_never_replaced(data, tmp_path, capsys, monkeypatch):
     )
     assert refusal(capsys, *arguments, "--device", "tpu") == (
         "h2ot train: error: no device 'tpu'; did you mean 'cpu'? (known: cpu, cuda, cuda:0)\n"
+    )
+
+
+def test_a_run_does_not_go_on_with_other_data_or_noise(data, tmp_path, capsys):
+    common = [*SMALL, "--preset", "none", "--data", data, "-o", tmp_path / "run"]
+    assert train(*common, "--validation-subjects", "b") == 0
+    other = [*common, "--validation-subjects", "c", "--noise", "clean"]
+    changed = "data.sha256_of_poses, data.train_subjects, data.validation_subjects, noise"
+    assert refusal(capsys, *other) == (
+        f"h2ot train: error: {tmp_path / 'run'}: holds a run that was made of something else "
+        f"({changed}); give the same options to go on with it, or another --output\n"
+    )
+
+
+def test_word_of_other_weights_is_refused(data, tmp_path, capsys):
+    run = tmp_path / "run"
+    common = [*SMALL, "--preset", "none", "--data", data, "--validation-subjects", "b"]
+    assert train(*common, "-o", run) == 0
+    path = run / "training.json"
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({**told, "sha256_of_weights": "0"}))
+    capsys.readouterr()
+    digest = told["sha256_of_weights"]
+    begin = ["--begin", run / "weights.pt", "-o", tmp_path / "next"]
+    assert refusal(capsys, *common, *begin) == (
+        f"h2ot train: error: {path}: is about weights with sha256 0, weights.pt has {digest}; "
+        "move one of the two elsewhere\n"
+    )
+    path.write_text("[]")
+    assert refusal(capsys, *common, *begin) == (
+        f"h2ot train: error: {path}: expected what h2ot-train writes, got something else "
+        "(KeyError); move it elsewhere\n"
     )

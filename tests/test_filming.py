@@ -1,5 +1,7 @@
 """Virtual cameras and the simulated detector."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from motions import walkers, walking
@@ -96,6 +98,16 @@ def test_joined_sets_hold_everything():
     assert both.frames == 300
     assert both.subjects == ("a", "b", "c")
     assert both.bodies.shape == (4, 16)
+    assert both.body_subjects == ("a", "someone", "a", "someone")
+
+
+def test_people_take_their_bodies_with_them():
+    chosen = walkers(3).of(lambda person: person != "a")
+    assert chosen.subjects == ("b", "c")
+    assert chosen.body_subjects == ("someone",)
+    np.testing.assert_array_equal(chosen.bodies, walkers(3).bodies[1:])
+    unowned = replace(walkers(3), body_subjects=())
+    assert len(unowned.of(lambda person: False).bodies) == 2
 
 
 # The detector

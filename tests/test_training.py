@@ -15,6 +15,7 @@ from h2ot_edge.export.backbones.motionbert import MotionBERT
 from h2ot_edge.export.tokens import TokenPlan
 from h2ot_edge.export.training import Recipe, make_stages
 from h2ot_edge.export.training.curves import draw, read_log
+from h2ot_edge.export.training.learner import begin_training, share_of_rate
 from h2ot_edge.export.training.losses import (
     position_error,
     scale_free_error,
@@ -22,7 +23,7 @@ from h2ot_edge.export.training.losses import (
     velocity_error,
 )
 from h2ot_edge.export.training.run import sampling, unvaried
-from h2ot_edge.export.training.trainer import Trainer, begin_training, share_of_rate
+from h2ot_edge.export.training.trainer import Trainer
 
 SIZES = {"width": 16, "mlp_ratio": 2, "heads": 2, "rep": 16, "depth": 2, "pose_hidden": 32}
 FAMILY = Family(
@@ -160,9 +161,50 @@ def test_another_recipe_is_refused(tmp_path):
     with pytest.raises(UsageError) as caught:
         trainer(tmp_path, recipe(steps=(6, 4, 5)))
     assert str(caught.value) == (
-        f"{tmp_path}: holds a run of another recipe; give the same options to go on with it, or "
-        "another --output"
+        f"{tmp_path}: holds a run that was made of something else (recipe.stages); give the same "
+        "options to go on with it, or another --output"
     )
+
+
+def test_other_data_are_refused(tmp_path):
+    trainer(tmp_path, made_of={"data": {"sha256": "1", "files": ["a"]}, "noise": "clean"}).run()
+    with pytest.raises(UsageError) as caught:
+        trainer(tmp_path, made_of={"data": {"sha256": "2", "files": ["a"]}, "noise": "noisy"})
+    assert str(caught.value) == (
+        f"{tmp_path}: holds a run that was made of something else (data.sha256, noise); give the "
+        "same options to go on with it, or another --output"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda w: {"foo": torch.ones(1)}, "114 weights are missing (the first is pos_embed)"),
+        (
+            lambda w: {**w, "head.weight": torch.ones(1)},
+            "1 weights have another shape (the first is head.weight)",
+        ),
+        (
+            lambda w: {**w, "head.bias": torch.full((3,), torch.nan)},
+            "1 weights hold NaN or infinity (the first is head.bias)",
+        ),
+    ],
+)
+def test_weights_to_begin_from_must_fit(tmp_path, change, problem):
+    network = FAMILY.build("base", DENSE)
+    begin_training(network, torch.Generator().manual_seed(0))
+    with pytest.raises(CheckpointError) as caught:
+        trainer(tmp_path / "run", begin=change(network.state_dict()))
+    assert str(caught.value) == (
+        f"--begin: {problem}; give weights of this backbone, variant and window, of any pruning"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_only_a_recoverers_weights_may_be_missing(tmp_path):
+    network = FAMILY.build("base", DENSE)
+    begin_training(network, torch.Generator().manual_seed(1))
+    trainer(tmp_path, recipe(PRUNED, steps=(0, 0, 1)), begin=network.state_dict())
 
 
 def test_a_broken_run_is_refused(tmp_path):

@@ -60,11 +60,13 @@ class MotionSet:
         motions: the recordings.
         bodies: (n, 16) float32 metres, lengths of real people's bones, one per joint but the
             root; n may be 0.
+        body_subjects: whose they are, one name a body; empty where nobody said.
         credit: whom to thank, and the terms of the data.
     """
 
     motions: tuple[Motion, ...]
     bodies: FloatArray = field(default_factory=lambda: np.zeros((0, 16), np.float32))
+    body_subjects: tuple[str, ...] = ()
     credit: str = ""
 
     def __len__(self) -> int:
@@ -84,6 +86,16 @@ class MotionSet:
         """The same with the motions that are wanted."""
         return replace(self, motions=tuple(motion for motion in self.motions if wanted(motion)))
 
+    def of(self, wanted: Callable[[str], bool]) -> "MotionSet":
+        """Motions and bodies of the people who are wanted; bodies of nobody in particular stay."""
+        owners = self.body_subjects or ("",) * len(self.bodies)
+        kept = [place for place, owner in enumerate(owners) if not owner or wanted(owner)]
+        return replace(
+            self.where(lambda motion: wanted(motion.subject)),
+            bodies=self.bodies[kept],
+            body_subjects=tuple(owners[place] for place in kept),
+        )
+
 
 def joined(sets: Iterable[MotionSet]) -> MotionSet:
     """Several sets as one."""
@@ -92,6 +104,9 @@ def joined(sets: Iterable[MotionSet]) -> MotionSet:
     return MotionSet(
         motions=tuple(motion for part in parts for motion in part.motions),
         bodies=np.concatenate([part.bodies for part in parts]),
+        body_subjects=tuple(
+            owner for part in parts for owner in (part.body_subjects or ("",) * len(part.bodies))
+        ),
         credit=" ".join(credits),
     )
 

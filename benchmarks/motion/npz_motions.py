@@ -28,7 +28,8 @@ def motions_from_npz(path: Path) -> MotionSet:
     all motions one after the other; `offsets` (n + 1,), so that motion i is
     `poses[offsets[i]:offsets[i + 1]]`; `names`, `subjects`, `actions` (n,); `units` "m";
     `up` "z"; `fps`, one number or (n,). And perhaps `sources` (n,), `bodies` (m, 16), metres,
-    `licence`, and `joints` (17,), which must then be the names of `h2ot_edge.skeleton` in order.
+    `body_subjects` (m,), `licence`, and `joints` (17,), which must then be the names of
+    `h2ot_edge.skeleton` in order.
 
     Raises:
         InputError: not as above, or with NaN or infinity.
@@ -43,9 +44,14 @@ def motions_from_npz(path: Path) -> MotionSet:
     _check_conventions(path, archive)
     poses = _poses(path, archive["poses"])
     offsets = _offsets(path, archive["offsets"], len(poses))
+    bodies = _bodies(path, archive.get("bodies"))
+    owners = archive.get("body_subjects")
     return MotionSet(
         motions=tuple(_motions(path, archive, poses, offsets)),
-        bodies=_bodies(path, archive.get("bodies")),
+        bodies=bodies,
+        body_subjects=tuple(
+            _texts(path, archive, "body_subjects", len(bodies)) if owners is not None else ()
+        ),
         credit=str(archive["licence"]) if "licence" in archive else "",
     )
 
@@ -116,9 +122,10 @@ def _motions(
 
 def _texts(path: Path, archive: Archive, name: str, count: int) -> list[str]:
     texts = archive[name]
+    what = "body" if name == "body_subjects" else "motion"
     if texts.shape != (count,) or texts.dtype.kind != "U":
         raise InputError(
-            f"{path}: expected {name} ({count},) of text, one for each motion, got {texts.shape} "
+            f"{path}: expected {name} ({count},) of text, one for each {what}, got {texts.shape} "
             f"{texts.dtype}"
         )
     return [str(text) for text in texts]

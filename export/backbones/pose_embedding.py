@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 FEATURES = 3 * 17 + 3
-"""x, y and confidence of 17 joints about their centre; the centre, and the scale's logarithm."""
+"""x, y and confidence of 17 joints about their centre; the centre, and the scale's logarithm.
+
+The confidence is cut to [0, 1], as some detectors give scores beyond."""
 
 _TINY = 1e-4
 """Keeps a window without a single joint finite: its scale becomes 0.01 half widths."""
@@ -52,4 +54,4 @@ def features(keypoints: Tensor) -> Tensor:
     frames = keypoints.shape[0]
     flat = (apart / scale.unsqueeze(-1)).reshape(frames, -1, 34)
     place = [centre.reshape(frames, -1, 2), torch.log(scale).expand(frames, -1, -1)]
-    return torch.cat([flat, confidence.reshape(frames, -1, 17), *place], dim=-1)
+    return torch.cat([flat, weight.reshape(frames, -1, 17), *place], dim=-1)

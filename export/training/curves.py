@@ -65,6 +65,8 @@ def draw(folders: Sequence[Path], path: Path) -> None:
         records = read_log(folder)
         for key, style, width in (("train_mpjpe_mm", "-", 0.5), ("val_mpjpe_mm", "o-", 1.5)):
             points = [(r["total"], r[key]) for r in records if key in r]
+            if not points:
+                continue
             label = f"{folder.name} {key.split('_')[0]}"
             axes.plot(
                 *zip(*points, strict=True), style, ms=3, lw=width, c=f"C{colour}", label=label

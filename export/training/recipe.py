@@ -56,6 +56,10 @@ class Recipe:
     average: float = 0.998
     clip: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"--seed {self.seed}: expected a number from 0 to 2^63 - 1")
+
     @property
     def steps(self) -> int:
         """Batches of all stages."""

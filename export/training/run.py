@@ -1,7 +1,9 @@
 """A training run from files: motion capture in, weights out."""
 
+import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from h2ot_edge.benchmarks.motion.detector import CLEAN, NOISY, Detector
 from h2ot_edge.benchmarks.motion.motions import MotionSet, joined
 from h2ot_edge.benchmarks.motion.reading import read_motions
 from h2ot_edge.errors import DeviceUnavailable, UsageError
+from h2ot_edge.export.backbones import BACKBONES
 from h2ot_edge.export.checkpoints import read_state_dict
+from h2ot_edge.export.provenance import data_of, read_training, write_training
 from h2ot_edge.export.training.recipe import Recipe, Stage
 from h2ot_edge.export.training.sampling import Augmentation, Sampler
 from h2ot_edge.export.training.trainer import Trainer
@@ -64,10 +68,17 @@ def train(
         if threads < 1:
             raise UsageError(f"--threads {threads}: expected at least 1")
         torch.set_num_threads(threads)
+    check_trainable(recipe)
+    begun = read_training(begin) if begin is not None else None
     everybody = joined(read_motions(path) for path in data)
     learned, tested = split(everybody, validation_subjects)
     logger.info("%d frames to learn from, %d to test on", learned.frames, tested.frames)
     detector = CLEAN if clean else NOISY
+    made_of = {
+        "data": data_of(learned, tested, data),
+        "noise": "clean" if clean else "noisy",
+        "begin": hashlib.sha256(begin.read_bytes()).hexdigest() if begin is not None else None,
+    }
     trainer = Trainer(
         recipe,
         folder,
@@ -76,9 +87,49 @@ def train(
         device=device,
         compiled=compiled,
         begin=read_state_dict(begin) if begin is not None else None,
+        made_of=made_of,
     )
     weights = trainer.run(progress)
+    write_training(weights, document(recipe, made_of, trainer, begun))
     return {"weights": str(weights), "seconds": round(trainer.seconds, 1), **trainer.figures}
+
+
+def document(
+    recipe: Recipe, made_of: dict[str, Any], trainer: Trainer, begun: dict[str, Any] | None
+) -> dict[str, Any]:
+    """What the card of the model will say of its training; see `ModelCard.training`."""
+    data = made_of["data"]
+    return {
+        "data": data,
+        "train_subjects": data["train_subjects"],
+        "validation_subjects": data["validation_subjects"],
+        "noise": made_of["noise"],
+        "plan": asdict(recipe.stages[-1].plan),
+        "recipe": asdict(recipe),
+        "begin": begun,
+        "seconds": round(trainer.seconds, 1),
+        "figures": trainer.figures,
+    }
+
+
+def check_trainable(recipe: Recipe) -> None:
+    """Check that the network gives what training compares: metres about the hip, from 3 channels.
+
+    Raises:
+        UsageError: if it does not.
+    """
+    family = BACKBONES[recipe.backbone].for_variant(recipe.variant)
+    if not (family.unit == "m" and family.root_relative):
+        own = [
+            f"{backbone} {variant}"
+            for backbone, known in BACKBONES.items()
+            for variant in known.variants
+            if known.for_variant(variant).root_relative
+        ]
+        raise UsageError(
+            f"{recipe.backbone} {recipe.variant}: expected a network that gives metres about the "
+            f"hip, which the published ones do not; train {' or '.join(own)}"
+        )
 
 
 def split(everybody: MotionSet, subjects: Sequence[str]) -> tuple[MotionSet, MotionSet]:
@@ -101,8 +152,8 @@ def split(everybody: MotionSet, subjects: Sequence[str]) -> tuple[MotionSet, Mot
             f"{', '.join(sorted(held_out)) or 'none'}; name the people to test on"
         )
     return (
-        everybody.where(lambda motion: motion.subject not in held_out),
-        everybody.where(lambda motion: motion.subject in held_out),
+        everybody.of(lambda person: person not in held_out),
+        everybody.of(lambda person: person in held_out),
     )
 
 

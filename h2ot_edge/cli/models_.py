@@ -72,8 +72,21 @@ def _rows(model: ZooModel) -> Rows:
     yield model.name, model.summary
     kept = f"{card.kept} kept" if card.schedule else "all kept"
     yield "", f"window of {card.frames} frames, {kept}; {_size(model)}"
-    yield "", f"accuracy: {listed(card.accuracy) if card.accuracy else 'not measured'}"
+    yield "", f"accuracy: {_accuracy(card.accuracy)}"
     yield "", f"licence: {card.licence}"
+
+
+def _accuracy(accuracy: Mapping[str, Any]) -> str:
+    """The error alone where it is measured by protocol; `h2ot-models NAME` tells all of it."""
+    if "protocol" not in accuracy:
+        return listed(accuracy) if accuracy else "not measured"
+    errors = {
+        name: figures["mpjpe_mm"]
+        for name, figures in accuracy.items()
+        if isinstance(figures, Mapping) and "mpjpe_mm" in figures
+    }
+    told = ", ".join(f"{error:.1f} mm ({name})" for name, error in errors.items())
+    return f"{accuracy['protocol']}, MPJPE {told}"
 
 
 def _size(model: ZooModel) -> str:
