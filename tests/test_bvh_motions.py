@@ -187,11 +187,11 @@ def test_another_unit_is_refused_and_the_right_one_named(tmp_path):
     path = save_bvh(tmp_path / "a.bvh", unit=UNITS["inch / 0.45"])
     assert refusal(path) == (
         f"{path}: expected a person 1.2 to 2.2 m tall, got 29.69 m with metres_per_unit 1; give "
-        "the file's unit: 0.056444 (inch / 0.45) would make it 1.68 m"
+        "the file's unit, --metres-per-unit: 0.056444 (inch / 0.45) would make it 1.68 m"
     )
     assert refusal(path, metres_per_unit=0.01) == (
         f"{path}: expected a person 1.2 to 2.2 m tall, got 0.2969 m with metres_per_unit 0.01; "
-        "give the file's unit: 0.056444 (inch / 0.45) would make it 1.68 m"
+        "give the file's unit, --metres-per-unit: 0.056444 (inch / 0.45) would make it 1.68 m"
     )
 
 
@@ -199,7 +199,7 @@ def test_a_unit_that_nobody_knows(tmp_path):
     path = save_bvh(tmp_path / "a.bvh", unit=0.2)
     assert refusal(path) == (
         f"{path}: expected a person 1.2 to 2.2 m tall, got 8.378 m with metres_per_unit 1; give "
-        "the file's unit"
+        "the file's unit, --metres-per-unit"
     )
 
 

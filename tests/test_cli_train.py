@@ -96,6 +96,7 @@ def refusal(capsys, *arguments):
             "people to test on",
         ),
         (["--variant", "xxl"], "no variant of motionbert 'xxl' (known: s, lite, full)"),
+        (["--metres-per-unit", "0.01"], "{data}: is in metres; leave out metres_per_unit"),
         (["--threads", "0"], "--threads 0: expected at least 1"),
         (["--seed", "-1"], "--seed -1: expected a number from 0 to 2^63 - 1"),
         (
@@ -107,7 +108,8 @@ def refusal(capsys, *arguments):
 )
 def test_wrong_use_is_refused(data, tmp_path, capsys, options, message):
     arguments = [*SMALL, "--data", data, "-o", tmp_path / "run", *options]
-    assert refusal(capsys, *arguments) == f"h2ot train: error: {message}\n"
+    expected = message.format(data=data)
+    assert refusal(capsys, *arguments) == f"h2ot train: error: {expected}\n"
     assert not (tmp_path / "run").exists()
 
 

@@ -210,7 +210,8 @@ def _check_stature(file: Path, poses: Array, metres_per_unit: float) -> None:
     ]
     raise InputError(
         f"{file}: expected a person {low} to {high} m tall, got {tall:.4g} m with metres_per_unit "
-        f"{metres_per_unit:g}; give the file's unit{': ' if fitting else ''}{', '.join(fitting)}"
+        f"{metres_per_unit:g}; give the file's unit, --metres-per-unit"
+        f"{': ' if fitting else ''}{', '.join(fitting)}"
     )
 
 

@@ -32,6 +32,7 @@ def train(
     folder: Path,
     *,
     validation_subjects: Sequence[str] = (),
+    metres_per_unit: float | None = None,
     clean: bool = False,
     begin: Path | None = None,
     device: str = "cpu",
@@ -46,6 +47,7 @@ def train(
         data: motion capture; see `h2ot_edge.benchmarks.motion.reading.read_motions`.
         folder: of the run.
         validation_subjects: people who are only tested on; none for the last of every eight.
+        metres_per_unit: of BVH files, which do not say it; None for metres.
         clean: whether the simulated detector makes no errors.
         begin: weights to begin from.
         device: `cpu`, `cuda` or `cuda:N`; on the latter not yet run.
@@ -70,7 +72,7 @@ def train(
         torch.set_num_threads(threads)
     check_trainable(recipe)
     begun = read_training(begin) if begin is not None else None
-    everybody = joined(read_motions(path) for path in data)
+    everybody = joined(read_motions(path, metres_per_unit=metres_per_unit) for path in data)
     learned, tested = split(everybody, validation_subjects)
     logger.info("%d frames to learn from, %d to test on", learned.frames, tested.frames)
     detector = CLEAN if clean else NOISY

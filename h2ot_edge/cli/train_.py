@@ -55,6 +55,9 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         help="motion capture: .npz of this project or of VideoPose3D, or a folder of BVH files",
     )  # fmt: skip
     group.add_argument(
+        "--metres-per-unit", type=float, metavar="X", help="size of the unit of BVH files"
+    )
+    group.add_argument(
         "--validation-subjects", default="", metavar="A,B,...",
         help="people who are only tested on (default: the last of every eight)",
     )  # fmt: skip
@@ -89,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
             args.data,
             args.output,
             validation_subjects=tuple(filter(None, args.validation_subjects.split(","))),
+            metres_per_unit=args.metres_per_unit,
             clean=args.noise == "clean",
             begin=args.begin,
             device=args.device,
