@@ -29,6 +29,11 @@ def prepare_keypoints(
     theirs. A confidence must be finite and is otherwise taken as it is: detectors disagree on its
     range, and the networks were trained on unscaled ones.
 
+    Missing joints are as the detector gave them: (0, 0, 0) in pixels is normalised with the others
+    and reaches the network as (-1, -h / w, 0). What matters is the confidence. The networks that
+    this project trained use nothing of the position of a joint with confidence 0, wherever it is;
+    published ones see it in the corner of the picture, and without a confidence every network does.
+
     Args:
         keypoints: (t, 17, 2|3) or (n, t, 17, 2|3), any real number type; x right and y down, then
             a confidence. Pixels if `image_size` is given, else normalised as the card says.

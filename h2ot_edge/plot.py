@@ -1,5 +1,6 @@
-"""Pictures of poses: keypoints and skeletons over time, in one PNG."""
+"""Pictures of poses: keypoints and skeletons, over time or side by side, in one PNG."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ from h2ot_edge._names import require
 from h2ot_edge.errors import InputError
 from h2ot_edge.skeleton import JOINTS, PARENTS
 
-__all__ = ["plot_sequence"]
+__all__ = ["plot_frame", "plot_sequence"]
 
 Array = NDArray[np.floating[Any]]
 
 RIGHT, LEFT, MIDDLE = "#D55E00", "#0072B2", "#4D4D4D"
 """Vermilion, blue and grey: colours 7 and 6 of Okabe & Ito (2008), told apart by all eyes."""
+
+_NOTHING = "expected finite numbers, but every joint has a NaN or infinity"
 
 _WIDTH, _ROW_HEIGHT = 16.0, 4.2  # inches, at 100 dots per inch
 _COLOURS = [{"r": RIGHT, "l": LEFT}.get(name[0], MIDDLE) for name in JOINTS]
@@ -55,11 +58,61 @@ def plot_sequence(
     rows: list[tuple[Array, Array]] = []
     if keypoints is not None:
         rows.append(_flat(keypoints[chosen]))
-    rows.append((_view(poses[chosen]), np.ones((len(chosen), len(JOINTS)))))
-    size = (_WIDTH, _ROW_HEIGHT * len(rows) + 0.6)
-    figure = require("matplotlib.figure", "viz").Figure(figsize=size, dpi=100, layout="tight")
+    rows.append((_view(_centred(poses[chosen])), np.ones((len(chosen), len(JOINTS)))))
+    figure = _figure(_ROW_HEIGHT * len(rows) + 0.6)
     for row, (points, sure) in enumerate(rows):
         _draw_row(figure, (row, len(rows)), points, sure, chosen)
+    return _finished(figure, title, path)
+
+
+def plot_frame(
+    keypoints: Array, poses: Mapping[str, Array], path: str | Path, *, title: str = ""
+) -> Path:
+    """Draw one frame: keypoints, poses as the camera sees them, and the same poses from its left.
+
+    All poses have one scale and one place of the hip. From the left, the camera is on the right,
+    and what is wrong in depth shows. Colours are those of `plot_sequence`. Joints that are not
+    finite are left out; of the keypoints that may be all.
+
+    Args:
+        keypoints: (17, 2) or (17, 3), x right, y down, any unit; a third channel is confidence
+            and makes joints fainter.
+        poses: one or more (17, 3), all of one unit, by name; x right, y down, z away from the
+            camera.
+        path: of the PNG, 1024 pixels wide.
+        title: printed above.
+
+    Returns:
+        `path`.
+
+    Raises:
+        InputError: for a wrong shape, no poses, or a pose without a finite joint.
+        MissingExtra: if matplotlib is not installed.
+    """
+    _check_frame(keypoints, poses)
+    views = {"": 0.0, " from the left": -90.0}
+    drawn = {
+        name + view: _view(pose - pose[:1], turn)
+        for view, turn in views.items()
+        for name, pose in poses.items()
+    }
+    figure = _figure(_ROW_HEIGHT, dpi=64)
+    flat, sure = _flat(keypoints[None])
+    _draw_panel(figure, (1, len(drawn) + 1), flat[0], sure[0], flat)
+    figure.axes[0].set_title("2-D keypoints", fontsize=14)
+    for number, (label, points) in enumerate(drawn.items(), start=2):
+        opaque, people = np.ones(len(JOINTS)), np.stack(list(drawn.values()))
+        _draw_panel(figure, (number, len(drawn) + 1), points, opaque, people)
+        figure.axes[-1].set_title(label, fontsize=14)
+    return _finished(figure, title, path)
+
+
+def _figure(height: float, dpi: int = 100) -> Any:
+    size = (_WIDTH, height)
+    return require("matplotlib.figure", "viz").Figure(figsize=size, dpi=dpi, layout="tight")
+
+
+def _finished(figure: Any, title: str, path: str | Path) -> Path:
     _name(figure, title)
     canvas = require("matplotlib.backends.backend_agg", "viz").FigureCanvasAgg(figure)
     canvas.print_png(str(path))
@@ -69,8 +122,9 @@ def plot_sequence(
 def _name(figure: Any, title: str) -> None:
     """Title, and which colour is which side."""
     figure.suptitle(title or " ", fontsize=16)
-    figure.text(0.985, 0.965, "left", color=LEFT, fontsize=16, weight="bold", ha="right")
-    figure.text(0.945, 0.965, "right", color=RIGHT, fontsize=16, weight="bold", ha="right")
+    style: dict[str, Any] = {"fontsize": 16, "weight": "bold", "ha": "right", "va": "top"}
+    figure.text(0.985, 0.98, "left", color=LEFT, **style)
+    figure.text(0.945, 0.98, "right", color=RIGHT, **style)
 
 
 def _check(poses: Array, keypoints: Array | None, frames: int) -> None:
@@ -79,6 +133,20 @@ def _check(poses: Array, keypoints: Array | None, frames: int) -> None:
     _check_clip("poses", poses, (3,), poses)
     if keypoints is not None:
         _check_clip("keypoints", keypoints, (2, 3), poses)
+
+
+def _check_frame(keypoints: Array, poses: Mapping[str, Array]) -> None:
+    if not poses:
+        raise InputError("poses: expected at least one, got none; there is nothing to draw")
+    arrays = [("keypoints", keypoints, (2, 3)), *((n, pose, (3,)) for n, pose in poses.items())]
+    for name, array, channels in arrays:
+        shape = np.shape(array)
+        if len(shape) != 2 or shape[0] != len(JOINTS) or shape[1] not in channels:
+            wanted = " or ".join(f"({len(JOINTS)}, {size})" for size in channels)
+            raise InputError(f"{name}: expected shape {wanted}, got {shape}")
+    for name, pose in poses.items():
+        if not np.isfinite(pose).all(axis=-1).any():
+            raise InputError(f"{name}: {_NOTHING}")
 
 
 def _check_clip(name: str, clip: Array, channels: tuple[int, ...], poses: Array) -> None:
@@ -91,13 +159,13 @@ def _check_clip(name: str, clip: Array, channels: tuple[int, ...], poses: Array)
             f"{name}: expected as many frames as poses ({len(poses)}), got {len(clip)}"
         )
     if not np.isfinite(clip).all(axis=-1).any():
-        raise InputError(f"{name}: expected finite numbers, but every joint has a NaN or infinity")
+        raise InputError(f"{name}: {_NOTHING}")
 
 
-def _view(poses: Array) -> Array:
-    """(t, 17, 2) picture x right, y up of skeletons, in a three-quarter view."""
-    x, up, z = np.moveaxis(_centred(poses) * [1, -1, 1], -1, 0)
-    turn, tilt = np.radians(-15.0), np.radians(10.0)
+def _view(poses: Array, turn_deg: float = -15.0) -> Array:
+    """(..., 17, 2) picture x right, y up of poses turned about the vertical, seen from above."""
+    x, up, z = np.moveaxis(poses * [1, -1, 1], -1, 0)
+    turn, tilt = np.radians(turn_deg), np.radians(10.0)
     across, away = np.cos(turn) * x + np.sin(turn) * z, np.cos(turn) * z - np.sin(turn) * x
     return np.stack([across, np.cos(tilt) * up + np.sin(tilt) * away], axis=-1)
 
@@ -134,6 +202,20 @@ def _draw_row(
     axes.set_xticks(centre + pitch * np.arange(len(labels)), [f"frame {n}" for n in labels])
     axes.tick_params(length=0, labelsize=14)
     axes.set_ylabel("3-D, turned by 15\u00b0" if row[0] == row[1] - 1 else "2-D keypoints", size=14)
+
+
+def _draw_panel(
+    figure: Any, place: tuple[int, int], points: Array, sure: Array, people: Array
+) -> None:
+    """Draw one person in axes of their own, with the limits that all of `people` need."""
+    axes = figure.add_subplot(1, place[1], place[0], aspect="equal", xticks=[], yticks=[])
+    known = people[np.isfinite(people).all(axis=-1)]
+    if len(known):
+        low, high = known.min(axis=0), known.max(axis=0)
+        reach = 0.55 * max(float((high - low).max()), 1e-6)
+        for limit, middle in zip((axes.set_xlim, axes.set_ylim), (low + high) / 2, strict=True):
+            limit(middle - reach, middle + reach)
+    _draw(axes, points, sure)
 
 
 def _draw(axes: Any, points: Array, sure: Array) -> None:

@@ -76,12 +76,15 @@ def save_3dhp(folder, data=None):
 class KnownEngine:
     """Gives the truth, moved, and with all joints but the root `offset_m(keypoints)` too far away.
 
+    All of it stands away from the origin, or, if `hip_m` is given, only the hip by so much.
+
     It knows clips by their first keypoint, and the mirror images of clips too.
     """
 
-    def __init__(self, card, clips, offset_m):
+    def __init__(self, card, clips, offset_m, hip_m=None):
         self.card = card
         self.offset_m = offset_m
+        self.hip_m = hip_m
         self.answers = {}
         for clip in clips:
             flipped = mirrored(clip.keypoints, clip.image_size)
@@ -90,7 +93,11 @@ class KnownEngine:
 
     def infer(self, keypoints, *, image_size=None):
         assert image_size is not None
-        poses = self.answers[key(keypoints)] + np.float32(1.5)
+        if self.hip_m is None:
+            poses = self.answers[key(keypoints)] + np.float32(1.5)
+        else:
+            poses = self.answers[key(keypoints)].copy()
+            poses[:, 0, 2] += np.float32(self.hip_m)
         assert len(poses) == len(keypoints)
         poses[:, 1:, 2] += np.float32(self.offset_m(keypoints))
         return poses

@@ -8,7 +8,12 @@ from tiny_models import tiny_card
 
 from h2ot_edge.benchmarks.accuracy import PROTOCOLS
 from h2ot_edge.benchmarks.accuracy.evaluation import evaluate
-from h2ot_edge.benchmarks.accuracy.mpi_inf_3dhp import FILE_JOINTS, IMAGE_SIZES, MPI_INF_3DHP
+from h2ot_edge.benchmarks.accuracy.mpi_inf_3dhp import (
+    FILE_JOINTS,
+    IMAGE_SIZES,
+    MPI_INF_3DHP,
+    PCK_JOINTS,
+)
 from h2ot_edge.benchmarks.accuracy.protocols import ProtocolOptions
 from h2ot_edge.card import OutputConvention
 from h2ot_edge.errors import InputError, UnknownName
@@ -80,12 +85,37 @@ def test_a_known_error_gives_known_figures(tmp_path, flip):
     clips = read(save_3dhp(tmp_path))
     card = tiny_card(output=OutputConvention(unit="m"))
     engine = KnownEngine(card, clips, lambda _: 0.0515)
-    result = evaluate(engine, clips, metrics=MPI_INF_3DHP.metrics, flip=flip)
+    result = evaluate(
+        engine, clips, metrics=MPI_INF_3DHP.metrics, flip=flip, joints=MPI_INF_3DHP.joints
+    )
     assert result.overall.metrics["mpjpe"] == pytest.approx(51.5 * 16 / 17, abs=1e-3)
     assert result.overall.metrics["pck"] == pytest.approx(100)
-    # Below the thresholds 55, 60, ... 150; the root below all but 0.
-    assert result.overall.metrics["auc"] == pytest.approx(100 * (16 * 20 + 30) / (17 * 31))
+    # Below the thresholds 55, 60, ... 150; the root, below all but 0, does not count.
+    assert result.overall.metrics["auc"] == pytest.approx(100 * 20 / 31)
+    assert result.per_action["TS1"].metrics["auc"] == pytest.approx(100 * 20 / 31)
+    assert result.per_joint["hip"]["auc"] == pytest.approx(100 * 30 / 31)
     assert result.overall.frames == sum((6 + number) // 2 for number in range(6))
+
+
+def test_14_joints_count_for_pck_and_auc():
+    """The file's first 14; its evaluation leaves out pelvis, spine and head."""
+    assert {JOINTS[joint] for joint in PCK_JOINTS} == set(FILE_JOINTS[:14])
+    assert MPI_INF_3DHP.joints == {"pck": PCK_JOINTS, "auc": PCK_JOINTS}
+
+
+def test_a_hip_that_is_off_does_not_move_the_other_joints(tmp_path):
+    clips = read(save_3dhp(tmp_path))
+    card = tiny_card(output=OutputConvention(unit="m"))
+    engine = KnownEngine(card, clips, lambda _: 0.0, hip_m=0.16)
+    result = evaluate(
+        engine,
+        clips,
+        metrics=MPI_INF_3DHP.metrics,
+        root=MPI_INF_3DHP.root,
+        joints=MPI_INF_3DHP.joints,
+    )
+    assert result.overall.metrics["mpjpe"] == pytest.approx(0, abs=1e-3)
+    assert result.overall.metrics["pck"] == 100
 
 
 def test_all_frames_count_the_same(tmp_path):

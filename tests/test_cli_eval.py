@@ -113,12 +113,14 @@ def test_json_is_one_document(model, data, capsys):
         "seed": 0,
         "metrics": ["mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "pck", "auc"],
         "flip": False,
+        "root": "subtracted",
         "overlap": 1,
         "backend": "onnxruntime",
         "device": "cpu",
         "subjects": ["a", "b"],
         "data": ["walkers.npz"],
         "actions_first": False,
+        "joints": {},
         "unit": "m",
         "weights": "checkpoint",
     }
@@ -152,6 +154,8 @@ def test_a_protocol_says_whether_to_flip_and_how_to_average(model, data, capsys,
         metrics=("p_mpjpe",),
         actions_first=True,
         flip=True,
+        root="zeroed",
+        joints={"p_mpjpe": (0, 16)},
     )
     monkeypatch.setitem(PROTOCOLS, "other", other)
     arguments = [model, "--data", data, "--protocol", "other"]
@@ -159,6 +163,10 @@ def test_a_protocol_says_whether_to_flip_and_how_to_average(model, data, capsys,
     settings = document["models"]["tiny"]["settings"]
     assert (settings["flip"], settings["actions_first"]) == (True, True)
     assert (settings["noise"], settings["metrics"]) == (None, ["p_mpjpe"])
+    assert (settings["root"], settings["joints"]) == ("zeroed", {"p_mpjpe": ["hip", "rwrist"]})
+    per_joint = document["models"]["tiny"]["per_joint"]
+    mean = (per_joint["hip"]["p_mpjpe"] + per_joint["rwrist"]["p_mpjpe"]) / 2
+    assert figures(document) == {"p_mpjpe": pytest.approx(mean)}
     document = run(capsys, *arguments, "--no-flip")
     assert document["models"]["tiny"]["settings"]["flip"] is False
     assert cli.evaluate(arguments) == 0
@@ -203,15 +211,6 @@ def test_subjects_seen_in_training_change_the_title(model, data, tmp_path, capsy
     )
     assert run(capsys, *arguments)["title"] == "CMU subjects, seen in training"
     assert run(capsys, *arguments, "--subjects", "b")["title"] == "CMU held-out subjects"
-
-
-def test_a_pose_that_is_one_point_is_measured(data, tmp_path, capsys):
-    weightless = np.zeros((9, 1, 3), np.float32)
-    model = str(save_tiny(tmp_path / "tiny.onnx", tiny_card(weights=TRAINED), bias=weightless))
-    clips = CMU.read([data], ProtocolOptions())
-    assert any((clip.keypoints == 0).all(axis=(1, 2)).any() for clip in clips)
-    found = figures(run(capsys, model, "--data", data))
-    assert all(np.isfinite(value) for value in found.values())
 
 
 # what it writes
@@ -372,6 +371,10 @@ def test_help_has_groups_and_defaults(capsys):
     assert "cmu, h36m or 3dhp (default: cmu)" in out
     assert set(PROTOCOLS) == {"cmu", "h36m", "3dhp"}
     assert "default: None" not in out
+    assert (
+        "folder for a table, JSON and a picture of these models, which take the place of earlier "
+        "ones, and for the results of every clip as they come;"
+    ) in " ".join(out.split())
 
 
 @pytest.mark.parametrize("heavy", ["torch", "onnx", "matplotlib", "tqdm"])

@@ -185,10 +185,39 @@ def test_what_is_wrong_with_a_clip_names_it(engine):
     )
 
 
+def test_a_pose_that_is_one_point_is_measured(engine):
+    clip = labelled(frames=1)
+    missing = dataclasses.replace(clip, keypoints=0 * clip.keypoints)
+    names = ["mpjpe", "p_mpjpe", "n_mpjpe"]
+    found = evaluate(engine, [missing], metrics=names).overall.metrics
+    truth = clip.truth[0].astype(float)
+    from_root = 1e3 * np.linalg.norm(truth, axis=-1).mean()
+    from_centroid = 1e3 * np.linalg.norm(truth - truth.mean(axis=0), axis=-1).mean()
+    assert found["mpjpe"] == found["n_mpjpe"] == pytest.approx(from_root)
+    assert found["p_mpjpe"] == pytest.approx(from_centroid)
+
+
 def test_a_model_that_gives_nan(tmp_path):
     path = save_tiny(tmp_path / "nan.onnx", bias=FLAT * np.float32(np.nan))
     with Engine.load(path, threads=1) as engine, pytest.raises(OutputError):
         evaluate(engine, [labelled()])
+
+
+def test_velocities_are_not_taken_across_frames_that_do_not_count(engine):
+    clip = labelled()
+    holed = dataclasses.replace(clip, counted=np.arange(20) % 10 < 7)
+    two = dataclasses.replace(clip, counted=np.arange(20) % 7 < 5)
+    expected = (
+        "clip one: MPJVE: expected the frames that count to be neighbours, found {} gaps between "
+        "them, the first after frame {}; measure other metrics, or give each part as a clip"
+    )
+    assert message(InputError, evaluate, engine, [holed]) == expected.format(1, 6)
+    assert message(InputError, evaluate, engine, [two], metrics=["mpjve"]) == (
+        expected.format(2, 4)
+    )
+    assert evaluate(engine, [holed], metrics=["mpjpe", "pck"]).overall.frames == 14
+    middle = dataclasses.replace(clip, counted=abs(np.arange(20) - 9) < 5)
+    assert evaluate(engine, [middle], metrics=["mpjve"]).overall.frames == 9
 
 
 # units
@@ -247,6 +276,16 @@ def test_frames_count_the_same_unless_actions_come_first():
     assert list(frames.per_action) == ["sit", "walk"]
     walk = frames.per_action["walk"]
     assert (walk.clips, walk.frames, walk.metrics) == (2, 40, {"mpjpe": pytest.approx(45)})
+
+
+def test_some_joints_count_for_a_metric():
+    result = clip_errors(mpjpe=5, pck=50)
+    errors = {**result.errors, "pck": tuple(float(joint) for joint in range(17))}
+    results = [dataclasses.replace(result, errors=errors)]
+    found = Accuracy.of(results, ["mpjpe", "pck"], joints={"pck": (3, 4)})
+    for figures in (found.overall, found.per_action["walk"]):
+        assert figures.metrics == {"mpjpe": 5, "pck": 3.5}
+    assert found.per_joint[JOINTS[16]] == {"mpjpe": 5, "pck": 16}
 
 
 def test_velocities_count_by_pairs_of_frames():

@@ -14,6 +14,7 @@ from h2ot_edge.benchmarks.accuracy.protocols import ProtocolOptions
 from h2ot_edge.benchmarks.motion.h36m_files import KEPT_JOINTS
 from h2ot_edge.card import OutputConvention
 from h2ot_edge.cli import main
+from h2ot_edge.engine import Engine
 from h2ot_edge.errors import InputError, UnknownName
 
 
@@ -134,13 +135,42 @@ def test_actions_count_the_same_however_long_they_are(tmp_path):
     assert by_frame.overall.metrics["mpjpe"] == pytest.approx(16 * share, abs=1e-3)
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_hip_that_is_off_does_not_move_the_other_joints(tmp_path, flip):
+    """HoT sets the predicted hip to 0 and subtracts nothing; so 34 mm of it are no error."""
+    clips = read(save_h36m(tmp_path))
+    engine = KnownEngine(metres(), clips, lambda keypoints: 0.0, hip_m=0.034)
+    assert H36M.root == "zeroed"
+
+    def found(**how):
+        metrics = ["mpjpe", "p_mpjpe"]
+        return evaluate(engine, clips, metrics=metrics, flip=flip, **how).overall.metrics
+
+    zeroed = found(root=H36M.root)
+    assert zeroed == {"mpjpe": pytest.approx(0, abs=1e-3), "p_mpjpe": pytest.approx(0, abs=1e-3)}
+    subtracted = found()
+    assert subtracted["mpjpe"] == pytest.approx(32, abs=1e-3)
+    assert subtracted["p_mpjpe"] > 1
+
+
 def test_one_command(tmp_path, capsys):
     """keypoints, in halves of the width, are the poses' x and y; the rest follows from the card."""
     model = save_tiny(tmp_path / "model.onnx", metres())
-    data = [str(path) for path in save_h36m(tmp_path)]
-    command = ["eval", str(model), "--protocol", "h36m", "--data", *data, "--json", "--no-flip"]
+    data = save_h36m(tmp_path)
+    files = map(str, data)
+    command = ["eval", str(model), "--protocol", "h36m", "--data", *files, "--json", "--no-flip"]
     assert main(command) == 0
     (result,) = json.loads(capsys.readouterr().out)["models"].values()
+    assert result["settings"]["root"] == "zeroed"
+    with Engine.load(model) as engine:
+        clips = read(data)
+        zeroed, subtracted = (
+            evaluate(engine, clips, metrics=["mpjpe"], actions_first=True, root=root).overall
+            for root in ("zeroed", "subtracted")
+        )
+    # The tiny model's hip is anywhere, so both rules give different figures.
+    assert result["overall"]["metrics"]["mpjpe"] == pytest.approx(zeroed.metrics["mpjpe"])
+    assert abs(zeroed.metrics["mpjpe"] - subtracted.metrics["mpjpe"]) > 1
     assert result["overall"]["clips"] == 120
     assert set(result["per_action"]) == set(ACTIONS)
     figures = [action["metrics"]["mpjpe"] for action in result["per_action"].values()]

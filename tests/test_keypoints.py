@@ -58,6 +58,13 @@ def test_pixels_are_normalised_by_the_width():
     np.testing.assert_array_equal(corners, before)
 
 
+def test_missing_joints_are_normalised_as_the_others():
+    pixels = clip(1, 17, 3, scale=600)
+    pixels[0, 4] = 0
+    prepared, _ = prepare_keypoints(pixels, CARD, (640, 480))
+    np.testing.assert_array_equal(prepared[0, 0, 4], [-1, -0.75, 0])
+
+
 @pytest.mark.parametrize("channels", [2, 3])
 def test_pixels_agree_with_the_formula_in_float64(channels):
     keypoints = clip(2, 7, 17, channels, scale=1000)

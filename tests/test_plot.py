@@ -7,8 +7,9 @@ import pytest
 from h2ot_edge.camera import Camera
 from h2ot_edge.errors import InputError
 from h2ot_edge.gait import Walk
-from h2ot_edge.plot import LEFT, MIDDLE, RIGHT, plot_sequence
+from h2ot_edge.plot import LEFT, MIDDLE, RIGHT, plot_frame, plot_sequence
 from h2ot_edge.sample import sample_clip
+from h2ot_edge.skeleton import JOINTS
 
 image = pytest.importorskip("matplotlib.image")
 
@@ -115,4 +116,67 @@ def test_joints_that_are_nan_are_left_out(tmp_path):
 def test_wrong_input_is_refused(tmp_path, poses, keypoints, frames, message):
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         plot_sequence(poses, tmp_path / "never.png", keypoints=keypoints, frames=frames)
+    assert list(tmp_path.iterdir()) == []
+
+
+# one frame
+
+
+def test_a_frame_is_drawn_in_five_panels(tmp_path):
+    out = tmp_path / "frame.png"
+    truth = CLIP.poses[0]
+    poses = {"truth": truth, "answer": truth * [1, 1, -1]}
+    assert plot_frame(CLIP.keypoints[0], poses, str(out), title="worst") == out
+    assert size_of_png(out) == (1024, 268)
+    columns = frame_columns(out, RIGHT)
+    assert (np.diff(np.unique(columns)) > 60).sum() == 4
+
+
+def test_depth_shows_from_the_left(tmp_path):
+    """From there the camera is on the right, so what is nearer to it is further right."""
+    pose = np.zeros((17, 3))
+    pose[1:, 1] = np.linspace(-0.5, 0.5, 16)
+    right, left = (np.array([name.startswith(side) for name in JOINTS]) for side in "rl")
+    pose[right, 2], pose[left, 2] = -0.5, 0.5
+    out = plot_frame(pose[:, :2], {"truth": pose}, tmp_path / "frame.png")
+    assert frame_columns(out, RIGHT).max() > frame_columns(out, LEFT).max() + 50
+
+
+def test_a_frame_without_keypoints_is_drawn(tmp_path):
+    keypoints = np.full((17, 3), np.nan)
+    out = plot_frame(keypoints, {"truth": CLIP.poses[0]}, tmp_path / "frame.png")
+    assert len(frame_columns(out, RIGHT)) > 100
+
+
+def frame_columns(path, colour):
+    """Columns of pixels in `colour` below the headings."""
+    wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    picture = image.imread(path)[70:, :, :3]
+    return np.nonzero(np.abs(picture - wanted).max(axis=-1) < 0.02)[1]
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "poses", "message"),
+    [
+        (np.zeros((17, 2)), {}, "poses: expected at least one, got none; there is nothing to draw"),
+        (
+            np.zeros((17, 4)),
+            {"truth": np.zeros((17, 3))},
+            "keypoints: expected shape (17, 2) or (17, 3), got (17, 4)",
+        ),
+        (
+            np.zeros((17, 2)),
+            {"truth": np.zeros((1, 17, 3))},
+            "truth: expected shape (17, 3), got (1, 17, 3)",
+        ),
+        (
+            np.zeros((17, 2)),
+            {"truth": np.zeros((17, 3)), "answer": np.full((17, 3), np.nan)},
+            "answer: expected finite numbers, but every joint has a NaN or infinity",
+        ),
+    ],
+)
+def test_a_wrong_frame_is_refused(tmp_path, keypoints, poses, message):
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        plot_frame(keypoints, poses, tmp_path / "never.png")
     assert list(tmp_path.iterdir()) == []

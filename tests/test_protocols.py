@@ -18,7 +18,7 @@ from h2ot_edge.benchmarks.accuracy.protocols import (
     cmu_clips,
 )
 from h2ot_edge.benchmarks.motion.detector import CLEAN, NOISY
-from h2ot_edge.benchmarks.motion.motions import MotionSet, bone_lengths
+from h2ot_edge.benchmarks.motion.motions import MotionSet, bone_lengths, resampled
 from h2ot_edge.errors import InputError, UnknownName, UsageError
 
 MOCAP = Path(__file__).parents[2] / "shared" / "data" / "mocap" / "test.npz"
@@ -47,7 +47,7 @@ def test_cmu_is_never_called_human36m():
     assert CMU.title == "CMU held-out subjects"
     assert "Human3.6M" not in CMU.source
     assert CMU.metrics == tuple(METRICS)
-    assert (CMU.actions_first, CMU.flip) == (False, False)
+    assert (CMU.actions_first, CMU.flip, CMU.root) == (False, False, "subtracted")
 
 
 def test_options_that_were_not_chosen_are_the_defaults():
@@ -170,6 +170,19 @@ def test_another_frame_rate_is_refused():
     with pytest.raises(InputError) as caught:
         list(cmu_clips(MotionSet(motions=(walking("a", fps=60.0),))))
     assert str(caught.value) == ("motion a_01: expected 50 frames a second, got 60; resample it")
+
+
+def test_files_of_another_frame_rate_are_resampled(tmp_path):
+    other, same_rate = walking("a", frames=61, fps=60.0), walking("b", frames=60)
+    paths = [
+        save_motions(tmp_path / f"{m.subject}.npz", dataclasses.replace(walkers(2), motions=(m,)))
+        for m in (other, same_rate)
+    ]
+    first, second = CMU.read(paths, ProtocolOptions(views=1, noise="clean"))
+    (expected,) = cmu_clips(MotionSet(motions=(resampled(other, 50.0),)), views=1, detector=CLEAN)
+    assert (first.fps, len(first.truth)) == (50.0, 51)
+    assert same(first, expected)
+    assert (second.fps, len(second.truth)) == (50.0, 60)
 
 
 @pytest.mark.parametrize(

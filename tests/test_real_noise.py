@@ -4,9 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from real_files import save_real
 
 from h2ot_edge.benchmarks.motion.detector import NOISY
-from h2ot_edge.benchmarks.motion.real_noise import figures, real_errors, simulated_errors
+from h2ot_edge.benchmarks.motion.real_clips import read_real_archive
+from h2ot_edge.benchmarks.motion.real_noise import (
+    figures,
+    main,
+    real_errors,
+    simulated_errors,
+)
 
 CLIPS = Path(__file__).parents[2] / "shared" / "data" / "real" / "pose2sim.npz"
 
@@ -34,12 +41,29 @@ def test_a_telling_confidence_is_noticed():
     assert told["telling"] > 0.4
 
 
+def test_figures_of_a_file(tmp_path, capsys):
+    assert main([str(save_real(tmp_path / "real.npz"))]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        f"clip {number} {kind}" for number in (0, 1) for kind in ("real", "simulated")
+    ]
+
+
+def test_a_file_that_is_none_is_told(tmp_path, capsys):
+    path = save_real(tmp_path / "real.npz", K=None)
+    assert main([str(path)]) == 2
+    assert capsys.readouterr().err == (
+        f"real_noise: error: {path}: expected the arrays kp2d, cam3d, K, offsets, size, fps, "
+        "trial, cam; K not found (found cam, cam3d, fps, kp2d, offsets, size, trial); give a file "
+        "of real clips\n"
+    )
+
+
 @pytest.mark.shared
 @pytest.mark.skipif(not CLIPS.is_file(), reason="the shared data is not on this machine")
 def test_simulated_noise_is_like_real_noise():
     """The first clip's real errors include limbs that went astray, which the second hardly has."""
-    with np.load(CLIPS) as file:
-        archive = {name: file[name] for name in file}
+    archive = read_real_archive(CLIPS)
     for clip in (0, 1):
         real = figures(*real_errors(archive, clip))
         simulated = figures(*simulated_errors(archive, clip, NOISY))

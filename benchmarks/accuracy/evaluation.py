@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from h2ot_edge._names import look_up
 from h2ot_edge.benchmarks.accuracy.journal import Journal
-from h2ot_edge.benchmarks.accuracy.metrics import METRICS, root_relative
+from h2ot_edge.benchmarks.accuracy.metrics import METRICS, Root, root_relative, rooted
 from h2ot_edge.benchmarks.accuracy.results import Accuracy, ClipErrors
 from h2ot_edge.benchmarks.motion.labelled import LabelledClip
 from h2ot_edge.card import ModelCard
@@ -19,10 +19,10 @@ from h2ot_edge.errors import InputError, UsageError
 from h2ot_edge.skeleton import MIRROR
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["Lift", "evaluate", "lifted", "measurable", "measure", "mirrored"]
+__all__ = ["Lift", "digest_of", "evaluate", "lifted", "measurable", "measure", "mirrored"]
 
 Lift = Callable[[LabelledClip], NDArray[np.floating[Any]]]
-"""Gives the poses (t, 17, 3) of a clip in metres; where they have their origin does not matter."""
+"""Gives the poses (t, 17, 3) of a clip in metres; their origin matters only if `root` says so."""
 
 _logger = logging.getLogger(__name__)
 
@@ -34,11 +34,13 @@ def evaluate(
     metrics: Sequence[str] | None = None,
     flip: bool = False,
     actions_first: bool = False,
+    root: Root = "subtracted",
+    joints: Mapping[str, Sequence[int]] | None = None,
     journal: Journal | None = None,
     settings: Mapping[str, Any] | None = None,
     progress: Callable[[LabelledClip], None] | None = None,
 ) -> Accuracy:
-    """Lift clips and compare the poses with the truth, both about the root.
+    """Lift clips and compare the poses with the truth, which is about the root.
 
     Args:
         engine: the model.
@@ -46,6 +48,8 @@ def evaluate(
         metrics: names in `METRICS`; None for all that the unit of the model's poses allows.
         flip: average the poses with those of the mirrored keypoints, mirrored back.
         actions_first: as in `Accuracy.of`.
+        root: what is done with the predicted root.
+        joints: as in `Accuracy.of`.
         journal: results are added to it clip by clip, and taken from it where it has them.
         settings: to be kept with the result.
         progress: called after every clip.
@@ -54,16 +58,19 @@ def evaluate(
         UnknownName: no such metric.
         UsageError: a metric that needs metres, and a model that gives none; a clip is not the one
             whose result the journal has.
-        InputError: no clips, two of one name, or keypoints or truth that are not as in
-            `LabelledClip`.
+        InputError: no clips, two of one name, keypoints or truth that are not as in
+            `LabelledClip`, or a metric that needs neighbouring frames and gaps between those that
+            count.
         OutputError: the model gave NaN or infinity.
     """
     names = measurable(engine.card) if metrics is None else _checked(engine.card, metrics)
     return measure(
-        lambda clip: lifted(engine, clip, flip=flip),
+        lambda clip: lifted(engine, clip, flip=flip, root=root),
         clips,
         metrics=names,
         actions_first=actions_first,
+        root=root,
+        joints=joints,
         journal=journal,
         settings=settings,
         progress=progress,
@@ -76,6 +83,8 @@ def measure(
     *,
     metrics: Sequence[str],
     actions_first: bool = False,
+    root: Root = "subtracted",
+    joints: Mapping[str, Sequence[int]] | None = None,
     journal: Journal | None = None,
     settings: Mapping[str, Any] | None = None,
     progress: Callable[[LabelledClip], None] | None = None,
@@ -87,47 +96,57 @@ def measure(
         clips: of distinct names.
         metrics: names in `METRICS`.
         actions_first: as in `Accuracy.of`.
+        root: what is done with the predicted root.
+        joints: as in `Accuracy.of`.
         journal: as for `evaluate`.
         settings: to be kept with the result.
         progress: called after every clip.
 
     Raises:
         UsageError: a clip is not the one whose result the journal has.
-        InputError: no clips, two of one name, or poses or truth that cannot be compared.
+        InputError: no clips, two of one name, poses or truth that cannot be compared, or a metric
+            that needs neighbouring frames and gaps between those that count.
     """
     results: dict[str, ClipErrors] = {}
     for clip in clips:
         if clip.name in results:
             raise InputError(f"clip {clip.name}: there are two of this name; rename one")
-        results[clip.name] = _result(lift, clip, metrics, journal)
+        results[clip.name] = _result(lift, clip, metrics, journal, root)
         if progress is not None:
             progress(clip)
     if not results:
         raise InputError("clips: expected at least one, got none; there is nothing to compare")
     return Accuracy.of(
-        list(results.values()), metrics, actions_first=actions_first, settings=settings
+        list(results.values()),
+        metrics,
+        actions_first=actions_first,
+        joints=joints,
+        settings=settings,
     )
 
 
-def lifted(engine: Engine, clip: LabelledClip, *, flip: bool = False) -> NDArray[np.float64]:
+def lifted(
+    engine: Engine, clip: LabelledClip, *, flip: bool = False, root: Root = "subtracted"
+) -> NDArray[np.float64]:
     """What a model makes of a clip.
 
     Args:
         engine: the model.
         clip: its keypoints are lifted; its truth does not matter.
         flip: as for `evaluate`.
+        root: as for `evaluate`.
 
     Returns:
-        (t, 17, 3) about the root, in the model's unit.
+        (t, 17, 3) with the root at the origin, in the model's unit.
 
     Raises:
         InputError, OutputError: as `Engine.infer`.
     """
-    poses = root_relative(engine.infer(clip.keypoints, image_size=clip.image_size))
+    poses = rooted(engine.infer(clip.keypoints, image_size=clip.image_size), root)
     if not flip:
         return poses
     keypoints = mirrored(clip.keypoints, clip.image_size)
-    other = root_relative(engine.infer(keypoints, image_size=clip.image_size))
+    other = rooted(engine.infer(keypoints, image_size=clip.image_size), root)
     mean: NDArray[np.float64] = (poses + other[:, MIRROR] * (-1, 1, 1)) / 2
     return mean
 
@@ -161,6 +180,16 @@ def mirrored(keypoints: FloatArray, image_size: tuple[float, float] | None) -> F
     return mirror
 
 
+def digest_of(clip: LabelledClip) -> str:
+    """Sixteen hexadecimal digits that change with what a clip is measured by."""
+    content = hashlib.sha256(f"{clip.action} {clip.image_size}".encode())
+    arrays = [clip.keypoints, clip.truth, *([] if clip.counted is None else [clip.counted])]
+    for array in arrays:
+        content.update(f" {array.dtype} {array.shape} ".encode())
+        content.update(np.ascontiguousarray(array).tobytes())
+    return content.hexdigest()[:16]
+
+
 def _lacks_metres(card: ModelCard, metric: str) -> bool:
     return look_up("metric", metric, METRICS).needs_metres and card.output.unit != "m"
 
@@ -183,17 +212,18 @@ def _labels(metrics: Iterable[str]) -> str:
 
 
 def _result(
-    lift: Lift, clip: LabelledClip, metrics: Sequence[str], journal: Journal | None
+    lift: Lift, clip: LabelledClip, metrics: Sequence[str], journal: Journal | None, root: Root
 ) -> ClipErrors:
     """The journal's result, or a new one."""
-    digest = _digest(clip)
+    digest = digest_of(clip)
     known = journal.find(clip.name, digest) if journal is not None else None
     if known is not None:
         return known
     try:
+        _refuse_gaps(clip, metrics)
         counted = slice(None) if clip.counted is None else clip.counted
         truth = root_relative(clip.truth)[counted]
-        errors = _errors(root_relative(lift(clip)[counted]), truth, metrics)
+        errors = _errors(rooted(lift(clip)[counted], root), truth, metrics)
     except InputError as error:
         raise InputError(f"clip {clip.name}: {error}") from error
     result = ClipErrors(
@@ -209,6 +239,19 @@ def _result(
     return result
 
 
+def _refuse_gaps(clip: LabelledClip, metrics: Sequence[str]) -> None:
+    """Raise if a metric would take frames for neighbours between which others do not count."""
+    needy = [name for name in metrics if METRICS[name].lost_frames]
+    frames = np.arange(len(clip.truth)) if clip.counted is None else np.flatnonzero(clip.counted)
+    gaps = np.flatnonzero(np.diff(frames) > 1)
+    if needy and len(gaps):
+        raise InputError(
+            f"{_labels(needy)}: expected the frames that count to be neighbours, found {len(gaps)} "
+            f"gaps between them, the first after frame {frames[gaps[0]]}; measure other metrics, "
+            "or give each part as a clip"
+        )
+
+
 def _errors(
     poses: NDArray[np.float64], truth: NDArray[np.float64], metrics: Sequence[str]
 ) -> dict[str, tuple[float, ...]]:
@@ -217,12 +260,3 @@ def _errors(
         for name in metrics
         if not 0 < len(truth) <= METRICS[name].lost_frames
     }
-
-
-def _digest(clip: LabelledClip) -> str:
-    content = hashlib.sha256(f"{clip.action} {clip.image_size}".encode())
-    arrays = [clip.keypoints, clip.truth, *([] if clip.counted is None else [clip.counted])]
-    for array in arrays:
-        content.update(f" {array.dtype} {array.shape} ".encode())
-        content.update(np.ascontiguousarray(array).tobytes())
-    return content.hexdigest()[:16]

@@ -1,9 +1,19 @@
 """Protocol `h36m`: Human3.6M as the field measures it, on VideoPose3D's files.
 
 Subjects 9 and 11, every recording in all four cameras; the mean over the frames of each of the 15
-actions, then over actions. What published figures rest on besides: the mirrored keypoints' poses
-are averaged in. Source: VideoPose3D (Pavllo et al., CVPR 2019), `run.py` and `common/`. HoT (Li et
-al., CVPR 2024) measures the same: `main_mixste_tpc.py`, `common/utils.py`.
+actions, then over actions. Sources: VideoPose3D (Pavllo et al., CVPR 2019), `run.py` and
+`common/`; HoT (Li et al., CVPR 2024), `main_mixste_tpc.py` and `common/generator.py`.
+
+The same as there: subjects, cameras, actions and their weights; the true poses, about the true
+hip; the poses of the mirrored keypoints are averaged in; MPJPE is the mean of all 17 joints. As in
+HoT the predicted hip is set to the origin and the other joints stay where they are; VideoPose3D
+leaves the hip where it is too, so there its error counts.
+
+Not the same: `Engine` has neighbouring windows overlap by a ninth and fades from one to the next,
+and a recording's last window ends with it. HoT's windows are disjoint, about the recording's
+middle, and its ends are repeated frames, which count. `--overlap 0` gives disjoint windows, all
+but the last. HoT has the mirrored window keep the frames that the plain one kept; here each chooses
+its own. VideoPose3D has no windows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -264,4 +274,5 @@ H36M = Protocol(
     defaults=ProtocolOptions(subjects=tuple(CAMERAS)),
     actions_first=True,
     flip=True,
+    root="zeroed",
 )

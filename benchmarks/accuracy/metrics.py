@@ -8,7 +8,7 @@ shape, no frames, or NaN and infinity.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ __all__ = [
     "METRICS",
     "PCK_THRESHOLD_MM",
     "Metric",
+    "Root",
     "auc",
     "mpjpe",
     "mpjve",
@@ -28,6 +29,7 @@ __all__ = [
     "p_mpjpe",
     "pck",
     "root_relative",
+    "rooted",
 ]
 
 Array = NDArray[np.float64]
@@ -36,6 +38,13 @@ Poses = NDArray[np.floating[Any]]
 PCK_THRESHOLD_MM = 150.0
 AUC_THRESHOLDS_MM = tuple(range(0, 151, 5))
 """The 31 thresholds of the evaluation that comes with MPI-INF-3DHP."""
+
+Root = Literal["subtracted", "zeroed"]
+"""What is done with a predicted root that is not at the origin.
+
+`subtracted` from all joints, so that only the pose counts; `zeroed`, as published code often has
+it: the root counts as found and the other joints stay where they are, so its offset is theirs.
+"""
 
 _POINT = 1e-6
 """Joints that are nearer to each other than this, in metres or half images, are one point."""
@@ -46,6 +55,15 @@ def root_relative(poses: Poses) -> Array:
     exact = poses.astype(np.float64)
     moved: Array = exact - exact[..., :1, :]
     return moved
+
+
+def rooted(poses: Poses, root: Root) -> Array:
+    """Predicted poses (..., 17, 3) with joint 0 at the origin, float64, as `Root` tells."""
+    if root == "subtracted":
+        return root_relative(poses)
+    exact = poses.astype(np.float64)
+    exact[..., 0, :] = 0
+    return exact
 
 
 def mpjpe(predicted: Poses, truth: Poses) -> Array:
@@ -133,7 +151,7 @@ def pck(predicted: Poses, truth: Poses) -> Array:
     """Whether joints are nearer than 150 mm: the share of correct keypoints in 3-D (3DPCK).
 
     Source: Mehta et al., Monocular 3D Human Pose Estimation in the Wild Using Improved CNN
-    Supervision, 3DV 2017; here of all 17 joints.
+    Supervision, 3DV 2017. Which joints count for the mean, a protocol says.
 
     Returns:
         (t, 17), 0 or 100 percent.

@@ -1,11 +1,13 @@
 """Protocol `3dhp`: the test set of MPI-INF-3DHP, on P-STMO's file.
 
 Six sequences, TS1 to TS6, true keypoints; windows see all frames, and errors are the mean over the
-valid ones. The true
-poses are those of the data set's universal skeleton, scaled to one size, as in published figures.
+valid ones. The true poses are those of the data set's universal skeleton, scaled to one size, as
+in published figures. The predicted hip is set to the origin and the other joints stay where they
+are, as in P-STMO.
 
-PCK and AUC are of all 17 joints, unlike published ones: the data set's own evaluation
-(`mpii_get_pck_auc_joint_groups.m`) leaves out pelvis, spine and head.
+MPJPE is of all 17 joints. PCK and AUC are of 14, as published ones: the data set's own evaluation
+(`mpii_get_pck_auc_joint_groups.m`) leaves out its pelvis, spine and head, which here are hip, spine
+and neck.
 
 Sources: P-STMO (Shan et al., ECCV 2022), `common/load_data_3dhp_mae.py` and `run_3dhp.py`: keys,
 millimetres, image sizes, root and sides; MMHuman3D, `mpi_inf_3dhp.py`: names of the joints. What
@@ -26,7 +28,7 @@ from h2ot_edge.benchmarks.motion.pickled_npz import read_pickled_npz
 from h2ot_edge.errors import InputError
 from h2ot_edge.skeleton import JOINTS
 
-__all__ = ["FILE_JOINTS", "IMAGE_SIZES", "MPI_INF_3DHP", "mpi_inf_3dhp_clips"]
+__all__ = ["FILE_JOINTS", "IMAGE_SIZES", "MPI_INF_3DHP", "PCK_JOINTS", "mpi_inf_3dhp_clips"]
 
 _SQUARE, _WIDE = (2048, 2048), (1920, 1080)
 
@@ -44,6 +46,11 @@ FILE_JOINTS = (
 
 The data set calls head, thorax, hip and neck here: head top, neck, pelvis and head.
 """
+
+PCK_JOINTS = tuple(
+    number for number, joint in enumerate(JOINTS) if joint not in ("hip", "spine", "neck")
+)
+"""The joints, in the order of `h2ot_edge.skeleton`, that count for PCK and AUC."""
 
 _ORDER = tuple(FILE_JOINTS.index(joint) for joint in JOINTS)
 _ARRAYS = {"data_2d": (17, 2), "data_3d": (17, 3), "valid": ()}
@@ -153,9 +160,11 @@ MPI_INF_3DHP = Protocol(
     name="3dhp",
     title="MPI-INF-3DHP",
     source="TS1 to TS6 of the test set, true keypoints, universal skeleton, on the file of P-STMO "
-    "(Shan et al., ECCV 2022); PCK and AUC are of 17 joints, so not comparable with published ones",
+    "(Shan et al., ECCV 2022); PCK and AUC are of 14 joints, without hip, spine and neck",
     clips=_clips,
     defaults=ProtocolOptions(subjects=tuple(IMAGE_SIZES)),
     metrics=("mpjpe", "pck", "auc"),
     flip=True,
+    root="zeroed",
+    joints={"pck": PCK_JOINTS, "auc": PCK_JOINTS},
 )

@@ -8,14 +8,14 @@ A protocol is one `Protocol` in a file of its own and one line in `PROTOCOLS`
 import dataclasses
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from h2ot_edge._names import look_up, unknown
-from h2ot_edge.benchmarks.accuracy.metrics import METRICS
+from h2ot_edge.benchmarks.accuracy.metrics import METRICS, Root
 from h2ot_edge.benchmarks.motion.cameras import CameraRange, film
 from h2ot_edge.benchmarks.motion.detector import CLEAN, NOISY, Detector
 from h2ot_edge.benchmarks.motion.labelled import LabelledClip
@@ -24,6 +24,7 @@ from h2ot_edge.benchmarks.motion.motions import (
     MotionSet,
     bone_lengths,
     joined,
+    resampled,
     stature,
 )
 from h2ot_edge.benchmarks.motion.reading import read_motions
@@ -72,6 +73,8 @@ class Protocol:
             weights, as Human3.6M does; else all frames count the same.
         flip: whether a model's poses are averaged with those of the mirrored keypoints, unless
             said otherwise.
+        root: what is done with the models' own root before poses are compared.
+        joints: by metric, the joints that count for its mean; all where there is none.
     """
 
     name: str
@@ -83,6 +86,8 @@ class Protocol:
     metrics: tuple[str, ...] = tuple(METRICS)
     actions_first: bool = False
     flip: bool = False
+    root: Root = "subtracted"
+    joints: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def resolved(self, options: ProtocolOptions) -> ProtocolOptions:
         """The options with the defaults filled in.
@@ -207,6 +212,7 @@ def _filmed(
 
 
 def _clips(paths: Sequence[Path], options: ProtocolOptions) -> Iterator[LabelledClip]:
+    """Motions of any frame rate, at 50 frames a second: velocities then mean the same in all."""
     motions = joined(read_motions(path) for path in paths)
     for subject in options.subjects or ():
         if subject not in motions.subjects:
@@ -218,7 +224,12 @@ def _clips(paths: Sequence[Path], options: ProtocolOptions) -> Iterator[Labelled
     assert options.views is not None
     assert options.seed is not None
     detector = DETECTORS[options.noise]
+    motions = dataclasses.replace(motions, motions=tuple(map(_at_50, motions.motions)))
     return cmu_clips(motions, views=options.views, detector=detector, seed=options.seed)
+
+
+def _at_50(motion: Motion) -> Motion:
+    return motion if motion.fps == _FPS else resampled(motion, _FPS)
 
 
 CMU = Protocol(

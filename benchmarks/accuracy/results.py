@@ -60,7 +60,7 @@ class Accuracy:
     Attributes:
         overall: of all clips; of all actions with equal weights if `actions_first` was set.
         per_action: of the clips of each action, in alphabetical order.
-        per_joint: joint -> metric -> what `overall` is the mean of.
+        per_joint: joint -> metric -> what `overall` is the mean of, of all joints or of some.
         settings: what was measured and how, JSON-ready.
     """
 
@@ -76,6 +76,7 @@ class Accuracy:
         metrics: Sequence[str],
         *,
         actions_first: bool = False,
+        joints: Mapping[str, Sequence[int]] | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> "Accuracy":
         """Means of the errors on clips.
@@ -85,6 +86,8 @@ class Accuracy:
             metrics: names in `METRICS`.
             actions_first: mean over the frames of each action, then over actions; else over all
                 frames.
+            joints: by metric, the joints that its means over joints are of; all where there is
+                none.
             settings: to be kept with them.
 
         Raises:
@@ -92,19 +95,22 @@ class Accuracy:
         """
         actions = {action: _of_action(results, action) for action in _actions(results)}
         means = {action: _means(part, metrics) for action, part in actions.items()}
-        joints = _mean_of(list(means.values())) if actions_first else _means(results, metrics)
+        every = _mean_of(list(means.values())) if actions_first else _means(results, metrics)
+        counted = joints or {}
         for name in metrics:
-            if name not in joints:
+            if name not in every:
                 raise InputError(
                     f"{METRICS[name].label}: expected a clip of more than "
                     f"{METRICS[name].lost_frames} frames, got {len(results)} shorter ones; there "
                     "is nothing to compare"
                 )
         return cls(
-            overall=_figures(results, joints),
-            per_action={action: _figures(actions[action], means[action]) for action in actions},
+            overall=_figures(results, every, counted),
+            per_action={
+                action: _figures(actions[action], means[action], counted) for action in actions
+            },
             per_joint={
-                joint: {name: float(values[index]) for name, values in joints.items()}
+                joint: {name: float(values[index]) for name, values in every.items()}
                 for index, joint in enumerate(JOINTS)
             },
             settings=dict(settings or {}),
@@ -123,11 +129,18 @@ def _of_action(results: Sequence[ClipErrors], action: str) -> list[ClipErrors]:
     return [result for result in results if result.action == action]
 
 
-def _figures(results: Sequence[ClipErrors], joints: Mapping[str, Array]) -> Figures:
+def _figures(
+    results: Sequence[ClipErrors],
+    means: Mapping[str, Array],
+    counted: Mapping[str, Sequence[int]],
+) -> Figures:
     return Figures(
         clips=len(results),
         frames=sum(result.frames for result in results),
-        metrics={name: float(values.mean()) for name, values in joints.items()},
+        metrics={
+            name: float(values[list(counted.get(name, range(len(JOINTS))))].mean())
+            for name, values in means.items()
+        },
     )
 
 

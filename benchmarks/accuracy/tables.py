@@ -6,7 +6,7 @@ from h2ot_edge.benchmarks.accuracy.metrics import METRICS
 from h2ot_edge.benchmarks.accuracy.results import Accuracy, Figures
 from h2ot_edge.skeleton import JOINTS
 
-__all__ = ["actions_of", "table", "tables"]
+__all__ = ["actions_of", "cells", "table", "tables"]
 
 Accuracies = Mapping[str, Accuracy]
 
@@ -69,22 +69,23 @@ def _per_action(accuracies: Accuracies, metrics: Sequence[str]) -> Iterator[list
 def _per_joint(accuracies: Accuracies, metrics: Sequence[str]) -> Iterator[list[str]]:
     for joint in JOINTS:
         for model, accuracy in accuracies.items():
-            yield [joint, model, *_cells(accuracy.per_joint[joint], metrics)]
+            yield [joint, model, *cells(accuracy.per_joint[joint], metrics)]
 
 
 def _figures(figures: Figures, metrics: Sequence[str]) -> list[str]:
-    return [str(figures.clips), str(figures.frames), *_cells(figures.metrics, metrics)]
+    return [str(figures.clips), str(figures.frames), *cells(figures.metrics, metrics)]
 
 
-def _cells(values: Mapping[str, float], metrics: Iterable[str]) -> list[str]:
+def cells(values: Mapping[str, float], metrics: Iterable[str]) -> list[str]:
+    """Figures with their digits; a dash where there is none."""
     return [
         f"{values[name]:.{METRICS[name].digits}f}" if name in values else "-" for name in metrics
     ]
 
 
 def _line(row: Sequence[str], widths: Sequence[int], words: int) -> str:
-    cells = [
+    padded = [
         f"{cell:{'<' if column < words else '>'}{widths[column]}}"
         for column, cell in enumerate(row)
     ]
-    return f"| {' | '.join(cells)} |\n"
+    return f"| {' | '.join(padded)} |\n"

@@ -1,13 +1,12 @@
 """The simulated detector beside real detections, in the same figures.
 
 `python -m h2ot_edge.benchmarks.motion.real_noise CLIPS.npz`, where the file holds detections with
-triangulated poses: kp2d (t, 17, 3) pixels and confidence, cam3d (t, 17, 3) metres in the camera's
-frame, K (n, 3, 3), offsets (n + 1,), fps; such as Pose2Sim's demo (BSD-3-Clause).
+triangulated poses, as `real_clips` reads them.
 """
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,11 @@ from numpy.typing import NDArray
 
 from h2ot_edge.benchmarks.motion.detector import NOISY, Detector
 from h2ot_edge.benchmarks.motion.motions import bone_lengths, stature
+from h2ot_edge.benchmarks.motion.real_clips import read_real_archive
+from h2ot_edge.errors import H2OTError
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["figures", "real_errors", "simulated_errors"]
+__all__ = ["figures", "main", "real_errors", "simulated_errors"]
 
 Array = NDArray[np.floating]
 
@@ -97,11 +98,15 @@ def _rank_correlation(first: Array, second: Array) -> float:
     return float(np.mean(apart[0] * apart[1]) / (apart[0].std() * apart[1].std()))
 
 
-def _main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Read, compare, print; the exit status."""
     parser = argparse.ArgumentParser(description="Real and simulated detections in figures.")
     parser.add_argument("clips", type=Path, metavar="CLIPS.npz")
-    with np.load(parser.parse_args().clips, allow_pickle=False) as file:
-        archive = {name: file[name] for name in file}
+    try:
+        archive = read_real_archive(parser.parse_args(argv).clips)
+    except H2OTError as error:
+        sys.stderr.write(f"real_noise: error: {error}\n")
+        return error.exit_status
     for clip in range(len(archive["offsets"]) - 1):
         for name, errors in (
             ("real", real_errors(archive, clip)),
@@ -109,7 +114,8 @@ def _main() -> None:
         ):
             told = ", ".join(f"{key} {value:.2f}" for key, value in figures(*errors).items())
             sys.stdout.write(f"clip {clip} {name}: {told}\n")
+    return 0
 
 
 if __name__ == "__main__":
-    _main()
+    sys.exit(main())

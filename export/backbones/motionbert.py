@@ -153,6 +153,9 @@ def _own(*, frames: int, **sizes: Any) -> Variant:
     return Variant(
         frames=frames,
         longest=frames,
+        # What docs/accuracy measured best for its arithmetic: every third frame from the start.
+        preset="h2ot",
+        h2ot_steps={0: 1 / 3},
         sizes={**sizes, "longest": frames},
         unit="m",
         root_relative=True,

@@ -19,6 +19,7 @@ from h2ot_edge.cli.output import write_json, write_rows
 from h2ot_edge.cli.running import add_running, load_engine, named_models, progress_bar
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import UsageError
+from h2ot_edge.skeleton import JOINTS
 
 if TYPE_CHECKING:
     from h2ot_edge.benchmarks.accuracy.protocols import Protocol, ProtocolOptions
@@ -70,8 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="folder for a table, JSON, a picture, and the results of every clip as they come; "
-        "the same command goes on where it was interrupted",
+        help="folder for a table, JSON and a picture of these models, which take the place of "
+        "earlier ones, and for the results of every clip as they come; the same command goes on "
+        "where it was interrupted",
     )
     group.add_argument("--no-plot", action="store_true", help="no picture (needs no matplotlib)")
     add_running(parser)
@@ -96,7 +98,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _task(args: argparse.Namespace, cards: Mapping[str, ModelCard]) -> _Task:
-    """Everything that can be wrong with the options is found before the data is read."""
+    """Options of protocol and output are checked before the data is read.
+
+    Device, backend, threads and overlap are checked when the first model is opened.
+    """
     from h2ot_edge.benchmarks.accuracy import PROTOCOLS
     from h2ot_edge.benchmarks.accuracy.held_out import title_of
     from h2ot_edge.benchmarks.accuracy.protocols import ProtocolOptions
@@ -164,6 +169,8 @@ def _accuracy(
         metrics=metrics,
         flip=task.flip,
         actions_first=task.protocol.actions_first,
+        root=task.protocol.root,
+        joints=task.protocol.joints,
         journal=journal,
         settings={**how, **_what(engine, task)},
         progress=advance,
@@ -181,6 +188,7 @@ def _how(engine: Engine, path: Path, metrics: Sequence[str], task: _Task) -> dic
         **options,
         "metrics": list(metrics),
         "flip": task.flip,
+        "root": task.protocol.root,
         "overlap": engine.overlap,
         "backend": engine.backend,
         "device": engine.device,
@@ -193,6 +201,10 @@ def _what(engine: Engine, task: _Task) -> dict[str, Any]:
         "subjects": sorted({clip.subject for clip in task.clips}),
         "data": [path.name for path in task.data],
         "actions_first": task.protocol.actions_first,
+        "joints": {
+            metric: [JOINTS[joint] for joint in joints]
+            for metric, joints in task.protocol.joints.items()
+        },
         "unit": engine.card.output.unit,
         "weights": engine.card.weights.get("source"),
     }
