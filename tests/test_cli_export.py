@@ -362,8 +362,8 @@ def test_unpruned_weights_that_ship_are_taken_where_nothing_of_the_plan_is_learn
     name = "small-base-9-h2ot.onnx"
     assert written() == [name]
     assert capsys.readouterr().err.startswith(
-        f"h2ot-export: warning: the weights are those of {UNREADY}, which were not trained with this "
-        "window and pruning; the accuracy is not known\n"
+        f"h2ot-export: warning: the weights are those of {UNREADY}, which were not trained with "
+        "this window and pruning; the accuracy is not known\n"
     )
     card = ModelCard.from_onnx(name)
     assert card.weights["name"] == UNREADY

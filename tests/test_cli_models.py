@@ -153,5 +153,7 @@ def test_a_name_that_is_neither_is_said(small_zoo, tmp_path, capsys):
 def test_the_error_alone_is_listed_where_there_is_a_protocol():
     noisy, clean = {"mpjpe_mm": 61.25, "pck_percent": 90.0}, {"mpjpe_mm": 50.0}
     document = {"protocol": "CMU held-out subjects", "views": 2, "noisy": noisy, "clean": clean}
-    assert _accuracy(document) == ("CMU held-out subjects, MPJPE 61.2 mm (noisy), 50.0 mm (clean)")
+    assert _accuracy(document) == (
+        "CMU held-out subjects, MPJPE 61.2 mm (noisy 2-D), 50.0 mm (clean 2-D)"
+    )
     assert _accuracy({}) == "not measured"

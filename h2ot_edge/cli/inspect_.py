@@ -43,7 +43,9 @@ def card_rows(card: ModelCard) -> Rows:
     yield "weights", listed(card.weights)
     if card.licence:
         yield "licence", card.licence
-    yield from _section("training", card.training, empty=None)
+    # Recipe, data and the runs before are documents of their own, which --json tells.
+    short = {name: v for name, v in card.training.items() if not isinstance(v, Mapping)}
+    yield from _section("training", short, empty=None)
     yield from _section("accuracy", card.accuracy, empty="not measured")
     for name, flops in card.flops.items():
         yield f"flops {name}", _flops(flops)

@@ -15,6 +15,9 @@ SUMMARY = "list the models that ship, or show one"
 
 Rows = Iterator[tuple[str, str]]
 
+_NOISES = ("noisy", "clean")
+"""Of the keypoints that a model was measured on."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
@@ -80,12 +83,8 @@ def _accuracy(accuracy: Mapping[str, Any]) -> str:
     """The error alone where it is measured by protocol; `h2ot-models NAME` tells all of it."""
     if "protocol" not in accuracy:
         return listed(accuracy) if accuracy else "not measured"
-    errors = {
-        name: figures["mpjpe_mm"]
-        for name, figures in accuracy.items()
-        if isinstance(figures, Mapping) and "mpjpe_mm" in figures
-    }
-    told = ", ".join(f"{error:.1f} mm ({name})" for name, error in errors.items())
+    errors = {noise: accuracy[noise]["mpjpe_mm"] for noise in _NOISES if noise in accuracy}
+    told = ", ".join(f"{error:.1f} mm ({noise} 2-D)" for noise, error in errors.items())
     return f"{accuracy['protocol']}, MPJPE {told}"
 
 

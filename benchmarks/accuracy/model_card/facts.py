@@ -1,6 +1,6 @@
 """What a card says, in Markdown: the network, its tensors, data, training, parity."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from h2ot_edge.card import ModelCard
@@ -24,7 +24,7 @@ RECOVERED = {
 """Where the other frames' poses come from."""
 
 _IN_DATA = ("data", "credit")
-_SEPARATE = (*_IN_DATA, "command")
+_SEPARATE = (*_IN_DATA, "command", "note")
 
 
 def pruning_in_words(card: ModelCard) -> str:
@@ -67,21 +67,45 @@ def tensors(card: ModelCard) -> Iterator[str]:
 def data_of(card: ModelCard) -> Iterator[str]:
     """Lines of a list: data, credit, licence."""
     for name in _IN_DATA:
-        if name in card.training:
-            yield f"- {name}: {_words(card.training[name])}"
+        value = card.training.get(name)
+        if isinstance(value, Mapping):
+            told = {key: v for key, v in value.items() if key not in card.training}
+            yield from (f"- {key.replace('_', ' ')}: {_words(v)}" for key, v in told.items())
+        elif value is not None:
+            yield f"- {name}: {_words(value)}"
     yield f"- licence of the weights: {card.licence or 'not recorded'}"
 
 
 def training(card: ModelCard) -> Iterator[str]:
-    """Lines: how the model was trained, as its card says."""
+    """Lines: how the model was trained, as its card says.
+
+    The recipe in all its numbers stays in the card; here are the commands that lead to it.
+    """
     if not card.training:
         yield "The card tells nothing about a training."
         return
     for name, value in card.training.items():
-        if name not in _SEPARATE and value is not None:
+        if not (name in _SEPARATE or value is None or isinstance(value, Mapping)):
             yield f"- {name.replace('_', ' ')}: {_words(value)}"
-    if "command" in card.training:
-        yield from ("", "```console", f"$ {card.training['command']}", "```")
+    runs = _runs(card.training)
+    if len(runs) > 1:
+        yield f"- seconds of all runs: {sum(run.get('seconds', 0.0) for run in runs):.0f}"
+    if any("command" in run for run in runs):
+        yield from ("", "```console", *_console(runs), "```")
+
+
+def _runs(training: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The run and those whose weights it began with, the first one first."""
+    before = training.get("begin")
+    return [*(_runs(before) if isinstance(before, Mapping) else []), training]
+
+
+def _console(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for run in runs:
+        if "command" in run:
+            yield f"$ {run['command']}"
+        if "note" in run:
+            yield f"# {run['note']}"
 
 
 def parity(values: Mapping[str, Any]) -> Iterator[str]:
