@@ -72,6 +72,8 @@ def draw(folders: Sequence[Path], path: Path) -> None:
                 *zip(*points, strict=True), style, ms=3, lw=width, c=f"C{colour}", label=label
             )
     axes.set(xlabel="step", ylabel="MPJPE in mm", yscale="log")
+    for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        axis("{x:.0f}")
     axes.grid(alpha=0.3, which="both")
     axes.legend()
     figure.savefig(path, dpi=120)
