@@ -129,7 +129,8 @@ def test_a_run_does_not_go_on_with_other_data_or_noise(data, tmp_path, capsys):
     common = [*SMALL, "--preset", "none", "--data", data, "-o", tmp_path / "run"]
     assert train(*common, "--validation-subjects", "b") == 0
     other = [*common, "--validation-subjects", "c", "--noise", "clean"]
-    changed = "data.sha256_of_poses, data.train_subjects, data.validation_subjects, noise"
+    people = "data.sha256_of_poses, data.train_subjects, data.validation_subjects"
+    changed = f"augmentation, {people}, noise"
     assert refusal(capsys, *other) == (
         f"h2ot train: error: {tmp_path / 'run'}: holds a run that was made of something else "
         f"({changed}); give the same options to go on with it, or another --output\n"

@@ -184,3 +184,15 @@ def test_some_detectors_are_always_sure():
     seen = NOISY.detect(many, np.full(320, 0.8, np.float32), np.random.default_rng(0), fps=50.0)
     sure = (np.where(seen[..., 2] > 0, seen[..., 2], 1.0) == 1.0).all(axis=(1, 2))
     assert sure.mean() == pytest.approx(NOISY.sure, abs=0.06)
+
+
+def test_absent_joints_are_never_found_in_a_share_of_windows():
+    many = np.repeat(STILL[:, :5], 50, axis=0)
+    heights = np.full(400, 0.8, np.float32)
+    seen = Detector(absent=0.3).detect(many, heights, np.random.default_rng(0), fps=50.0)
+    missing = seen[..., 2] == 0
+    np.testing.assert_array_equal(missing.all(axis=1), missing.any(axis=1))
+    counts = missing[:, 0].sum(axis=-1)
+    assert np.mean(counts > 0) == pytest.approx(0.3, abs=0.07)
+    assert set(counts) > {0, 1, 2, 6}
+    assert counts.max() <= 12

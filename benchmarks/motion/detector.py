@@ -40,6 +40,8 @@ class Detector:
         gaps: share of frames without any joint; same runs.
         run_s: mean length of such a run, seconds.
         sure: share of windows whose detector says 1 for every joint it gives.
+        absent: share of windows in which some joints are never found: half of the times 1 to 6
+            of any, else one or two of the limbs.
     """
 
     slow: float = 0.0
@@ -53,6 +55,7 @@ class Detector:
     gaps: float = 0.0
     run_s: float = 0.12
     sure: float = 0.0
+    absent: float = 0.0
 
     def detect(
         self, points: FloatArray, stature: FloatArray, rng: np.random.Generator, *, fps: float
@@ -89,6 +92,8 @@ class Detector:
         seen = np.concatenate([found, confidence[..., None]], axis=-1).astype(np.float32)
         missing = self._runs(rng, (windows, frames, 17), self.lost, fps)
         missing |= self._runs(rng, (windows, frames, 1), self.gaps, fps)
+        if self.absent:
+            missing |= self._absent(rng, windows)[:, None]
         seen[missing] = 0.0
         return seen
 
@@ -123,6 +128,17 @@ class Detector:
             state[:, now] = chance[:, now] < np.where(before, 1 - leave, enter)
         return state
 
+    def _absent(self, rng: np.random.Generator, windows: int) -> NDArray[np.bool_]:
+        """Joints (b, 17) that are never found."""
+        hidden = np.zeros((windows, 17), np.bool_)
+        for window in np.flatnonzero(rng.random(windows) < self.absent):
+            if rng.random() < 0.5:
+                hidden[window, rng.permutation(17)[: rng.integers(1, 7)]] = True
+            else:
+                for limb in rng.permutation(len(_LIMBS))[: rng.integers(1, 3)]:
+                    hidden[window, list(_LIMBS[limb])] = True
+        return hidden
+
     def _swap(self, points: Array, rng: np.random.Generator, fps: float) -> Array:
         """Exchange left and right of some limbs in runs."""
         runs = self._runs(rng, (*points.shape[:2], len(_LIMBS)), self.swapped, fps)
@@ -150,7 +166,7 @@ NOISY = Detector(
     gaps=0.002,
     sure=0.15,
 )
-"""The project's stated noise: what models are trained with, and tested with unless said."""
+"""The project's stated noise, with which models are tested unless said."""
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:

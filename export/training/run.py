@@ -18,7 +18,7 @@ from h2ot_edge.export.backbones import BACKBONES
 from h2ot_edge.export.checkpoints import read_state_dict
 from h2ot_edge.export.provenance import data_of, read_training, write_training
 from h2ot_edge.export.training.recipe import Recipe, Stage
-from h2ot_edge.export.training.sampling import Augmentation, Sampler
+from h2ot_edge.export.training.sampling import TRAINING, Augmentation, Sampler
 from h2ot_edge.export.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -75,8 +75,10 @@ def train(
     everybody = joined(read_motions(path, metres_per_unit=metres_per_unit) for path in data)
     learned, tested = split(everybody, validation_subjects)
     logger.info("%d frames to learn from, %d to test on", learned.frames, tested.frames)
-    detector = CLEAN if clean else NOISY
+    seen_by, tested_by = (CLEAN, CLEAN) if clean else (TRAINING, NOISY)
+    varied = Augmentation(detector=seen_by)
     made_of = {
+        "augmentation": hashlib.sha256(repr(varied).encode()).hexdigest(),
         "data": data_of(learned, tested, data),
         "noise": "clean" if clean else "noisy",
         "begin": hashlib.sha256(begin.read_bytes()).hexdigest() if begin is not None else None,
@@ -84,8 +86,8 @@ def train(
     trainer = Trainer(
         recipe,
         folder,
-        sampling=sampling(learned, Augmentation(detector=detector), recipe.seed),
-        validation=sampling(tested, unvaried(detector), VALIDATION_SEED),
+        sampling=sampling(learned, varied, recipe.seed),
+        validation=sampling(tested, unvaried(tested_by), VALIDATION_SEED),
         device=device,
         compiled=compiled,
         begin=read_state_dict(begin) if begin is not None else None,
