@@ -1,6 +1,5 @@
 """Loading published weights, and saying what is wrong when they do not fit."""
 
-import hashlib
 import itertools
 import pickle
 import warnings
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from h2ot_edge._files import read_npz
+from h2ot_edge._files import read_npz, sha256_of
 from h2ot_edge.errors import CheckpointError, InputError
 from h2ot_edge.export.backbones import BACKBONES, Backbone
 from h2ot_edge.export.options import ExportOptions, preset_plan
@@ -79,7 +78,7 @@ def load_checkpoint(path: Path, network: Backbone, options: ExportOptions) -> st
             "take another checkpoint of the training"
         )
     network.load_state_dict(state, strict=True)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256_of(path)
 
 
 def read_state_dict(path: Path) -> StateDict:

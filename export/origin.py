@@ -1,6 +1,5 @@
 """Filling a network with weights, and saying where they come from."""
 
-import hashlib
 import io
 import logging
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from h2ot_edge._files import sha256_of
 from h2ot_edge.errors import CheckpointError
 from h2ot_edge.export.backbones import Backbone
 from h2ot_edge.export.checkpoints import load_checkpoint
@@ -107,7 +107,7 @@ def _from_chance(network: Backbone, options: ExportOptions) -> Origin:
 
 
 def _check_digest(path: Path, expected: str) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
+    found = sha256_of(path) if path.is_file() else "no file"
     if found != expected:
         raise CheckpointError(
             f"{path}: expected weights with sha256 {expected}, as the index of models says, got "

@@ -11,7 +11,7 @@ import onnxruntime
 import onnxslim
 import torch
 
-from h2ot_edge._files import make_folder_of, replacing
+from h2ot_edge._files import write_whole
 from h2ot_edge._version import __version__
 from h2ot_edge.benchmarks.flops import Flops, count_flops
 from h2ot_edge.card import (
@@ -129,9 +129,7 @@ def write_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     model.producer_name, model.producer_version = "h2ot-edge", __version__
     data = model.SerializeToString(deterministic=True)
-    make_folder_of(path)
-    with replacing(path) as file:
-        file.write(data)
+    write_whole(path, data)
     logger.info("wrote %s, %.1f MB", path, len(data) / 1e6)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from h2ot_edge._files import replacing
+from h2ot_edge._files import sha256_of, write_whole
 from h2ot_edge.benchmarks.motion.motions import MotionSet
 from h2ot_edge.errors import CheckpointError
 
@@ -54,10 +54,8 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
 
 def write_training(weights: Path, told: Mapping[str, Any]) -> None:
     """Write what `read_training` reads, beside the weights."""
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    document = {**told, "sha256_of_weights": digest}
-    with replacing(weights.with_name(TRAINING)) as file:
-        file.write((json.dumps(document, indent=1) + "\n").encode())
+    document = {**told, "sha256_of_weights": sha256_of(weights)}
+    write_whole(weights.with_name(TRAINING), (json.dumps(document, indent=1) + "\n").encode())
 
 
 def read_training(weights: Path) -> dict[str, Any]:
@@ -77,7 +75,7 @@ def read_training(weights: Path) -> dict[str, Any]:
             f"{path}: expected what h2ot-train writes, got something else "
             f"({type(error).__name__}); move it elsewhere"
         ) from error
-    found = hashlib.sha256(weights.read_bytes()).hexdigest()
+    found = sha256_of(weights)
     if found != expected:
         raise CheckpointError(
             f"{path}: is about weights with sha256 {expected}, {weights.name} has {found}; move "

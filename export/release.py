@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from h2ot_edge import zoo
-from h2ot_edge._files import make_folder_of, replacing
+from h2ot_edge._files import write_whole
 from h2ot_edge.cli.export_ import add_options, options_of_arguments
 from h2ot_edge.cli.output import write_rows
 from h2ot_edge.errors import H2OTError, UsageError
@@ -110,18 +110,12 @@ def _write(name: str, entry: Document, weights: bytes, exported: bytes | None) -
     index = {**json.loads(path.read_text(encoding="utf-8")), name: entry}
     text = json.dumps(index, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     onnx = zoo.MODELS / f"{name}.onnx"
-    _replace(zoo.WEIGHTS / str(entry["weights"]), weights)
+    write_whole(zoo.WEIGHTS / str(entry["weights"]), weights)
     if exported is None:
         onnx.unlink(missing_ok=True)
     else:
-        _replace(onnx, exported)
-    _replace(path, text.encode())
-
-
-def _replace(path: Path, data: bytes) -> None:
-    make_folder_of(path)
-    with replacing(path) as file:
-        file.write(data)
+        write_whole(onnx, exported)
+    write_whole(path, text.encode())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """Writing files whole or not at all, and reading arrays without running code."""
 
+import hashlib
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,22 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and its folder if that is not there.
+
+    Raises:
+        UsageError: the folder cannot be made.
+    """
+    make_folder_of(path)
+    with replacing(path) as file:
+        file.write(data)
+
+
+def sha256_of(path: Path) -> str:
+    """Digest of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def make_folder_of(path: Path) -> None:

@@ -59,7 +59,7 @@ def plot_sequence(
     if keypoints is not None:
         rows.append(_flat(keypoints[chosen]))
     rows.append((_view(_centred(poses[chosen])), np.ones((len(chosen), len(JOINTS)))))
-    figure = _figure(_ROW_HEIGHT * len(rows) + 0.6)
+    figure = new_figure(_WIDTH, _ROW_HEIGHT * len(rows) + 0.6)
     for row, (points, sure) in enumerate(rows):
         _draw_row(figure, (row, len(rows)), points, sure, chosen)
     return _finished(figure, title, path)
@@ -96,7 +96,7 @@ def plot_frame(
         for view, turn in views.items()
         for name, pose in poses.items()
     }
-    figure = _figure(_ROW_HEIGHT, dpi=64)
+    figure = new_figure(_WIDTH, _ROW_HEIGHT, dpi=64)
     flat, sure = _flat(keypoints[None])
     _draw_panel(figure, (1, len(drawn) + 1), flat[0], sure[0], flat)
     figure.axes[0].set_title("2-D keypoints", fontsize=14)
@@ -107,16 +107,26 @@ def plot_frame(
     return _finished(figure, title, path)
 
 
-def _figure(height: float, dpi: int = 100) -> Any:
-    size = (_WIDTH, height)
+def new_figure(width: float, height: float, dpi: int = 100) -> Any:
+    """An empty picture, in inches of `dpi` pixels.
+
+    Raises:
+        MissingExtra: if matplotlib is not installed.
+    """
+    size = (width, height)
     return require("matplotlib.figure", "viz").Figure(figsize=size, dpi=dpi, layout="tight")
+
+
+def save_png(figure: Any, path: str | Path) -> Path:
+    """Write a picture, without a screen; returns its path."""
+    canvas = require("matplotlib.backends.backend_agg", "viz").FigureCanvasAgg(figure)
+    canvas.print_png(str(path))
+    return Path(path)
 
 
 def _finished(figure: Any, title: str, path: str | Path) -> Path:
     _name(figure, title)
-    canvas = require("matplotlib.backends.backend_agg", "viz").FigureCanvasAgg(figure)
-    canvas.print_png(str(path))
-    return Path(path)
+    return save_png(figure, path)
 
 
 def _name(figure: Any, title: str) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from h2ot_edge._names import require
 from h2ot_edge.benchmarks.accuracy.metrics import METRICS
 from h2ot_edge.benchmarks.accuracy.results import Accuracy
-from h2ot_edge.benchmarks.accuracy.tables import actions_of
+from h2ot_edge.benchmarks.accuracy.tables import actions_of, labels
 from h2ot_edge.errors import UsageError
+from h2ot_edge.plot import new_figure, save_png
 from h2ot_edge.skeleton import JOINTS
 
 __all__ = ["COLOURS", "plot_accuracies"]
@@ -46,13 +46,11 @@ def plot_accuracies(
         model: [_of_action(accuracy, action, metric) for action in actions]
         for model, accuracy in accuracies.items()
     }
-    figure = require("matplotlib.figure", "viz").Figure(figsize=(14, 9), dpi=100, layout="tight")
+    figure = new_figure(14, 9)
     _draw(figure.add_subplot(2, 1, 1), JOINTS, joints, metric)
     _draw(figure.add_subplot(2, 1, 2), actions, groups, metric)
     figure.suptitle(title or " ", fontsize=14)
-    canvas = require("matplotlib.backends.backend_agg", "viz").FigureCanvasAgg(figure)
-    canvas.print_png(str(path))
-    return Path(path)
+    return save_png(figure, path)
 
 
 def _common_metric(accuracies: Mapping[str, Accuracy]) -> str:
@@ -69,16 +67,16 @@ def _of_action(accuracy: Accuracy, action: str, metric: str) -> float:
 
 
 def _draw(
-    axes: Any, labels: Sequence[str], values: Mapping[str, Sequence[float]], metric: str
+    axes: Any, groups: Sequence[str], values: Mapping[str, Sequence[float]], metric: str
 ) -> None:
     """Groups of bars, one bar a model."""
     width = 0.8 / len(values)
     for number, (model, heights) in enumerate(values.items()):
-        places = np.arange(len(labels)) + (number - (len(values) - 1) / 2) * width
+        places = np.arange(len(groups)) + (number - (len(values) - 1) / 2) * width
         axes.bar(places, heights, width, label=model, color=COLOURS[number % len(COLOURS)])
-    axes.set_xticks(np.arange(len(labels)), list(labels))
+    axes.set_xticks(np.arange(len(groups)), list(groups))
     axes.tick_params(axis="x", length=0)
-    axes.set_ylabel(f"{METRICS[metric].label}, {METRICS[metric].unit}", size=12)
+    axes.set_ylabel(labels([metric])[0], size=12)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     axes.legend()

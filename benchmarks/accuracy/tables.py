@@ -6,7 +6,7 @@ from h2ot_edge.benchmarks.accuracy.metrics import METRICS
 from h2ot_edge.benchmarks.accuracy.results import Accuracy, Figures
 from h2ot_edge.skeleton import JOINTS
 
-__all__ = ["actions_of", "cells", "table", "tables"]
+__all__ = ["actions_of", "cells", "labels", "table", "tables"]
 
 Accuracies = Mapping[str, Accuracy]
 
@@ -21,14 +21,14 @@ def tables(accuracies: Accuracies) -> str:
     metrics = [
         name for name in METRICS if any(name in a.overall.metrics for a in accuracies.values())
     ]
-    labels = [f"{METRICS[name].label}, {METRICS[name].unit}" for name in metrics]
     parts = (
         (["model", "clips", "frames"], _overall(accuracies, metrics)),
         (["action", "model", "clips", "frames"], _per_action(accuracies, metrics)),
         (["joint", "model"], _per_joint(accuracies, metrics)),
     )
     return "\n".join(
-        table([*head, *labels], list(rows), words=head.index("model") + 1) for head, rows in parts
+        table([*head, *labels(metrics)], list(rows), words=head.index("model") + 1)
+        for head, rows in parts
     )
 
 
@@ -47,6 +47,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, words: int) -> 
         for column, width in enumerate(widths)
     ]
     return "".join(_line(row, widths, words) for row in (head, rules, *rows))
+
+
+def labels(metrics: Iterable[str]) -> list[str]:
+    """Names and units of metrics, as heads of columns."""
+    return [f"{METRICS[name].label}, {METRICS[name].unit}" for name in metrics]
 
 
 def actions_of(accuracies: Accuracies) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from h2ot_edge._files import sha256_of
 from h2ot_edge.backends import checked_device
 from h2ot_edge.benchmarks.motion.detector import CLEAN, NOISY, Detector
 from h2ot_edge.benchmarks.motion.motions import MotionSet, joined
@@ -66,10 +67,7 @@ def train(
         CheckpointError: if `begin` or the run cannot be read.
     """
     device = checked_training_device(device)
-    if threads is not None:
-        if threads < 1:
-            raise UsageError(f"--threads {threads}: expected at least 1")
-        torch.set_num_threads(threads)
+    use_threads(threads)
     check_trainable(recipe)
     begun = read_training(begin) if begin is not None else None
     everybody = joined(read_motions(path, metres_per_unit=metres_per_unit) for path in data)
@@ -81,7 +79,7 @@ def train(
         "augmentation": hashlib.sha256(repr(varied).encode()).hexdigest(),
         "data": data_of(learned, tested, data),
         "noise": "clean" if clean else "noisy",
-        "begin": hashlib.sha256(begin.read_bytes()).hexdigest() if begin is not None else None,
+        "begin": sha256_of(begin) if begin is not None else None,
     }
     trainer = Trainer(
         recipe,
@@ -96,6 +94,19 @@ def train(
     weights = trainer.run(progress)
     write_training(weights, document(recipe, made_of, trainer, begun))
     return {"weights": str(weights), "seconds": round(trainer.seconds, 1), **trainer.figures}
+
+
+def use_threads(threads: int | None) -> None:
+    """Let PyTorch use so many CPU threads; None leaves it as it is.
+
+    Raises:
+        UsageError: below 1.
+    """
+    if threads is None:
+        return
+    if threads < 1:
+        raise UsageError(f"--threads {threads}: expected at least 1")
+    torch.set_num_threads(threads)
 
 
 def document(

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import logging
 import sys
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from h2ot_edge._files import replacing
+from h2ot_edge._files import replacing, sha256_of
 from h2ot_edge._names import look_up, require
 from h2ot_edge._version import __version__
 from h2ot_edge.card import ModelCard
@@ -183,7 +182,7 @@ def _how(engine: Engine, path: Path, metrics: Sequence[str], task: _Task) -> dic
     del options["subjects"]
     return {
         "h2ot_edge": __version__,
-        "model_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "model_sha256": sha256_of(path),
         "protocol": task.protocol.name,
         **options,
         "metrics": list(metrics),

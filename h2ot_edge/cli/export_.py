@@ -13,7 +13,8 @@ from h2ot_edge.cli.output import listed, tokens_in_words, write_json, write_rows
 from h2ot_edge.errors import UsageError
 
 if TYPE_CHECKING:
-    from h2ot_edge.export import ExportOptions
+    from h2ot_edge.export import ExportOptions, TokenPlan
+    from h2ot_edge.export.tokens.plan import Mode
 
 __all__ = ["SUMMARY", "add_arguments", "add_options", "options_of_arguments", "run"]
 
@@ -33,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `options_of_arguments` reads."""
     _add_network(parser.add_argument_group("network"))
     _add_weights(parser.add_argument_group("weights"))
-    _add_tokens(parser.add_argument_group("tokens"))
+    _add_all_tokens(parser.add_argument_group("tokens"))
     _add_graph(parser.add_argument_group("graph"))
 
 
@@ -69,7 +70,15 @@ def _add_weights(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seed", type=int, metavar="N", help="of random weights (default: 0)")
 
 
-def _add_tokens(group: argparse._ArgumentGroup) -> None:
+def _add_all_tokens(group: argparse._ArgumentGroup) -> None:
+    add_tokens(group)
+    group.add_argument(
+        "--mode", choices=("seq2seq", "seq2frame"), help="all frames, or the centre frame"
+    )
+
+
+def add_tokens(group: argparse._ArgumentGroup) -> None:
+    """Add what says which frames stay and how the others come back; see `plan_of_arguments`."""
     group.add_argument(
         "--preset",
         metavar="NAME",
@@ -83,9 +92,6 @@ def _add_tokens(group: argparse._ArgumentGroup) -> None:
         "--keep", metavar="BLOCK:K[,BLOCK:K...]", help="frames kept from each block on"
     )
     group.add_argument("--recover", metavar="NAME", help="tra, tri, nearest or none")
-    group.add_argument(
-        "--mode", choices=("seq2seq", "seq2frame"), help="all frames, or the centre frame"
-    )
 
 
 def _add_graph(group: argparse._ArgumentGroup) -> None:
@@ -120,21 +126,9 @@ def options_of_arguments(args: argparse.Namespace) -> "ExportOptions":
     Raises:
         UsageError: if they cannot be carried out together.
     """
-    from h2ot_edge._names import look_up
-    from h2ot_edge.export import BACKBONES, ExportOptions, choose_plan, parse_schedule
+    from h2ot_edge.export import ExportOptions
 
-    family = look_up("backbone", args.backbone, BACKBONES)
-    variant = args.variant or family.default_variant
-    size = look_up(f"variant of {args.backbone}", variant, family.variants)
-    plan = choose_plan(
-        family.for_variant(variant),
-        args.frames if args.frames is not None else size.frames,
-        preset=args.preset,
-        prune=args.prune,
-        schedule=parse_schedule(args.keep) if args.keep is not None else None,
-        recover=args.recover,
-        mode=args.mode,
-    )
+    variant, plan = plan_of_arguments(args, mode=args.mode)
     options = ExportOptions(
         backbone=args.backbone,
         variant=variant,
@@ -152,6 +146,32 @@ def options_of_arguments(args: argparse.Namespace) -> "ExportOptions":
             f"--seed {args.seed}: no weights are random here; leave it out, or add --random-weights"
         )
     return options
+
+
+def plan_of_arguments(
+    args: argparse.Namespace, *, mode: "Mode | None" = None
+) -> tuple[str, "TokenPlan"]:
+    """The variant and the plan of `--backbone`, `--variant`, `--frames` and `add_tokens`.
+
+    Raises:
+        UsageError: if they cannot be carried out together.
+    """
+    from h2ot_edge._names import look_up
+    from h2ot_edge.export import BACKBONES, choose_plan, parse_schedule
+
+    family = look_up("backbone", args.backbone, BACKBONES)
+    variant = args.variant or family.default_variant
+    size = look_up(f"variant of {args.backbone}", variant, family.variants)
+    plan = choose_plan(
+        family.for_variant(variant),
+        args.frames if args.frames is not None else size.frames,
+        preset=args.preset,
+        prune=args.prune,
+        schedule=parse_schedule(args.keep) if args.keep is not None else None,
+        recover=args.recover,
+        mode=mode,
+    )
+    return variant, plan
 
 
 def _batch(text: str) -> int | None:

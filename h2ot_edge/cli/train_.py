@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from h2ot_edge._names import look_up, require
+from h2ot_edge._names import require
+from h2ot_edge.cli.export_ import add_tokens, plan_of_arguments
 from h2ot_edge.cli.output import in_words, write_json, write_rows
 from h2ot_edge.errors import UsageError
 
@@ -40,10 +41,7 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--backbone", default="motionbert", metavar="NAME", help="which network")
     group.add_argument("--variant", default="s", metavar="NAME", help="which size of it")
     group.add_argument("--frames", type=int, metavar="N", help="window (default: the variant's)")
-    group.add_argument("--preset", metavar="NAME", help="none, hot or h2ot, as for h2ot-export")
-    group.add_argument("--prune", metavar="NAME", help="tpc, tpa, tpmo or tps instead of a preset")
-    group.add_argument("--keep", metavar="BLOCK:K[,BLOCK:K...]", help="frames kept from a block on")
-    group.add_argument("--recover", metavar="NAME", help="tra, tri or nearest")
+    add_tokens(group)
     group.add_argument(
         "--begin", type=Path, metavar="FILE.pt", help="weights to begin from, of any pruning"
     )
@@ -108,26 +106,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _recipe(args: argparse.Namespace) -> "Recipe":
-    from h2ot_edge.export import BACKBONES, choose_plan, parse_schedule
     from h2ot_edge.export.training import Recipe, make_stages
 
-    family = look_up("backbone", args.backbone, BACKBONES)
-    size = look_up(f"variant of {args.backbone}", args.variant, family.variants)
-    plan = choose_plan(
-        family.for_variant(args.variant),
-        args.frames if args.frames is not None else size.frames,
-        preset=args.preset,
-        prune=args.prune,
-        schedule=parse_schedule(args.keep) if args.keep is not None else None,
-        recover=args.recover,
-    )
+    variant, plan = plan_of_arguments(args)
     stages = make_stages(
         plan,
         _three("--steps", args.steps, int),
         windows=_three("--windows", args.windows, int),
         rates=_three("--rates", args.rates, float),
     )
-    return Recipe(backbone=args.backbone, variant=args.variant, stages=stages, seed=args.seed)
+    return Recipe(backbone=args.backbone, variant=variant, stages=stages, seed=args.seed)
 
 
 def _three(option: str, text: str, kind: Callable[[str], T]) -> tuple[T, T, T]:

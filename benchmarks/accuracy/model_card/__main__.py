@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from h2ot_edge import zoo
-from h2ot_edge._files import replacing
+from h2ot_edge._files import write_whole
 from h2ot_edge._names import require
 from h2ot_edge.benchmarks.accuracy.held_out import title_of
 from h2ot_edge.benchmarks.accuracy.model_card.document import card_accuracy
@@ -176,7 +176,7 @@ def _write(about: Subject, args: argparse.Namespace) -> list[tuple[str, str]]:
     text, failures = page_of(about)
     draw_failures(failures, output / about.name)
     page = output / f"{about.name}.md"
-    _replace(page, text)
+    write_whole(page, text.encode())
     rows = [("page", str(page)), ("plots", f"{output / about.name} ({len(failures)} pictures)")]
     if args.accuracy_json is not None:
         document = card_accuracy(
@@ -187,14 +187,10 @@ def _write(about: Subject, args: argparse.Namespace) -> list[tuple[str, str]]:
             real=about.measured.real,
         )
         file = args.accuracy_json / f"{about.name}.json"
-        _replace(file, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        told = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+        write_whole(file, told.encode())
         rows.append(("JSON", str(file)))
     return rows
-
-
-def _replace(path: Path, text: str) -> None:
-    with replacing(path) as file:
-        file.write(text.encode())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Trivial answers, without which no error is large or small."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from h2ot_edge.benchmarks.accuracy.evaluation import lifted, measure
 from h2ot_edge.benchmarks.accuracy.metrics import root_relative
-from h2ot_edge.benchmarks.accuracy.study.figures import kept, labels, overall
+from h2ot_edge.benchmarks.accuracy.study.figures import kept, overall
 from h2ot_edge.benchmarks.accuracy.study.pieces import Document, Piece
 from h2ot_edge.benchmarks.accuracy.study.pruning import accuracy_name
 from h2ot_edge.benchmarks.accuracy.study.setting import METRICS_SHOWN, Study
-from h2ot_edge.benchmarks.accuracy.tables import cells, table
+from h2ot_edge.benchmarks.accuracy.tables import cells, labels, table
 from h2ot_edge.benchmarks.motion.labelled import LabelledClip
 from h2ot_edge.engine import Engine
 
@@ -60,24 +60,12 @@ def pieces(study: Study) -> list[Piece]:
         Piece(
             name="baselines/single frames",
             inputs=inputs,
-            measure=lambda: kept(
-                measure(
-                    lambda clip: frame_by_frame(study.engine(name), clip),
-                    sampled(study.clips, stride),
-                    metrics=_STILL,
-                )
-            ),
+            measure=lambda: _on_sample(study, frame_by_frame),
         ),
         Piece(
             name="baselines/whole windows",
             inputs=inputs,
-            measure=lambda: kept(
-                measure(
-                    lambda clip: lifted(study.engine(name), clip),
-                    sampled(study.clips, stride),
-                    metrics=_STILL,
-                )
-            ),
+            measure=lambda: _on_sample(study, lifted),
         ),
     ]
 
@@ -105,6 +93,12 @@ def section(study: Study, found: Mapping[str, Document]) -> str:
 
 def _row(name: str, figures: Document) -> list[str]:
     return [name, str(figures["overall"]["frames"]), *cells(overall(figures), METRICS_SHOWN)]
+
+
+def _on_sample(study: Study, lift: Callable[[Engine, LabelledClip], Array]) -> Document:
+    """The default model's poses of sampled frames, by a way to lift clips."""
+    engine, clips = study.engine(study.default), sampled(study.clips, study.stride)
+    return kept(measure(lambda clip: lift(engine, clip), clips, metrics=_STILL))
 
 
 def _mean(study: Study) -> dict[str, Any]:

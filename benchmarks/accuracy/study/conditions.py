@@ -10,11 +10,11 @@ import numpy as np
 from h2ot_edge.benchmarks.accuracy.evaluation import evaluate, measure
 from h2ot_edge.benchmarks.accuracy.protocols import CMU, DETECTORS, cmu_clips
 from h2ot_edge.benchmarks.accuracy.results import Accuracy
-from h2ot_edge.benchmarks.accuracy.study.figures import difference, kept, labels, overall
+from h2ot_edge.benchmarks.accuracy.study.figures import difference, kept, overall
 from h2ot_edge.benchmarks.accuracy.study.pieces import Document, Piece
 from h2ot_edge.benchmarks.accuracy.study.pruning import accuracy_name
 from h2ot_edge.benchmarks.accuracy.study.setting import METRICS_SHOWN, Study
-from h2ot_edge.benchmarks.accuracy.tables import cells, table
+from h2ot_edge.benchmarks.accuracy.tables import cells, labels, table
 from h2ot_edge.benchmarks.motion.labelled import LabelledClip
 from h2ot_edge.benchmarks.motion.motions import joined, resampled
 from h2ot_edge.benchmarks.motion.reading import read_motions

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from h2ot_edge.benchmarks.accuracy.bars import COLOURS
 from h2ot_edge.benchmarks.accuracy.metrics import mpjpe, root_relative
-from h2ot_edge.benchmarks.accuracy.study.figures import labels, new_figure, save
 from h2ot_edge.benchmarks.accuracy.study.pieces import Document, Piece
 from h2ot_edge.benchmarks.accuracy.study.setting import Study
-from h2ot_edge.benchmarks.accuracy.tables import cells, table
+from h2ot_edge.benchmarks.accuracy.tables import cells, labels, table
 from h2ot_edge.benchmarks.motion.labelled import LabelledClip
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import InputError
+from h2ot_edge.plot import new_figure, save_png
 
 __all__ = ["look_ahead", "look_aheads", "pieces", "plot", "section"]
 
@@ -115,7 +115,7 @@ def plot(study: Study, found: Mapping[str, Document], folder: Path) -> None:
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right")
-    save(figure, folder / PICTURE)
+    save_png(figure, folder / PICTURE)
 
 
 def _name(model: str) -> str:

@@ -7,19 +7,13 @@ from typing import Any
 
 from h2ot_edge.benchmarks.accuracy.bars import COLOURS
 from h2ot_edge.benchmarks.accuracy.evaluation import evaluate
-from h2ot_edge.benchmarks.accuracy.study.figures import (
-    difference,
-    kept,
-    labels,
-    new_figure,
-    overall,
-    save,
-)
+from h2ot_edge.benchmarks.accuracy.study.figures import difference, kept, overall
 from h2ot_edge.benchmarks.accuracy.study.pieces import Document, Piece
 from h2ot_edge.benchmarks.accuracy.study.setting import METRICS_SHOWN, Model, Study
-from h2ot_edge.benchmarks.accuracy.tables import cells, table
+from h2ot_edge.benchmarks.accuracy.tables import cells, labels, table
 from h2ot_edge.benchmarks.accuracy.window_latency import window_latencies
 from h2ot_edge.cli.output import tokens_in_words
+from h2ot_edge.plot import new_figure, save_png
 
 __all__ = ["THREADS", "accuracy_name", "pieces", "plan_in_words", "plot", "section"]
 
@@ -101,7 +95,7 @@ def plot(study: Study, found: Mapping[str, Document], folder: Path) -> None:
     axes.grid(alpha=0.3)
     if axes.collections:
         axes.legend(loc="upper right")
-    save(figure, folder / PICTURE)
+    save_png(figure, folder / PICTURE)
 
 
 def _prose(study: Study) -> str:

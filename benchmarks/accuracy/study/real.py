@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from h2ot_edge.benchmarks.accuracy.evaluation import evaluate, lifted, measure
-from h2ot_edge.benchmarks.accuracy.study.figures import kept, labels
+from h2ot_edge.benchmarks.accuracy.study.figures import kept
 from h2ot_edge.benchmarks.accuracy.study.pieces import Document, Piece
 from h2ot_edge.benchmarks.accuracy.study.setting import Study, sha256_of
-from h2ot_edge.benchmarks.accuracy.tables import cells, table
+from h2ot_edge.benchmarks.accuracy.tables import cells, labels, table
 from h2ot_edge.benchmarks.motion.labelled import LabelledClip
 from h2ot_edge.benchmarks.motion.real_clips import read_real_clips
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from h2ot_edge import _files
 from h2ot_edge._names import look_up, require
 from h2ot_edge._version import __version__
 from h2ot_edge.benchmarks.accuracy.evaluation import digest_of
@@ -198,7 +199,7 @@ def sha256_of(path: Path) -> str:
         UsageError: it cannot be read.
     """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return _files.sha256_of(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); give another file") from error
 
