@@ -22,15 +22,15 @@ from onnx import TensorProto, helper
 
 from h2ot_edge.benchmarks.flops import fixed_batch, known_shapes
 from h2ot_edge.benchmarks.latency import Latency, in_turns
+from h2ot_edge.benchmarks.motion.probe_windows import probe_windows
 from h2ot_edge.benchmarks.plain_motionbert import PlainMotionBERT
 from h2ot_edge.cli.output import write_json, write_rows
+from h2ot_edge.engines.onnx_model import open_session
 from h2ot_edge.export import BACKBONES, ExportOptions, choose_plan
 from h2ot_edge.export.backbones.motionbert import MotionBERT
 from h2ot_edge.export.layers import published_init
 from h2ot_edge.export.network import Lifter, folded
-from h2ot_edge.export.probe_windows import probe_windows
 from h2ot_edge.export.tracing import onnx_from_torch, traced
-from h2ot_edge.export.verify import open_session
 
 FRAMES = 243
 GEMM_OPERATORS = ("Gemm", "FusedGemm", "MatMul", "FusedMatMul")

@@ -83,8 +83,8 @@ class ExportOptions:
         """The network, without weights."""
         return self.family.build(self.variant, self.plan)
 
-    def file_name(self) -> str:
-        """Default name: network and tokens, and `random` where the weights are."""
+    def file_name(self, precision: str = "fp32") -> str:
+        """Default name: network and tokens, `random` where the weights are, and the precision."""
         plan, tokens = self.plan, [self.preset]
         if self.preset == "none":
             tokens = ["dense"]
@@ -96,6 +96,7 @@ class ExportOptions:
         parts += ["flip"] if self.flip_tta else []
         random = self.checkpoint is None and self.shipped is None
         parts += ["random"] if random else []
+        parts += [precision] if precision != "fp32" else []
         return "-".join(parts) + ".onnx"
 
 

@@ -11,17 +11,16 @@ import onnxruntime
 import onnxslim
 import torch
 
-from h2ot_edge._files import write_whole
 from h2ot_edge._version import __version__
 from h2ot_edge.benchmarks.flops import Flops, count_flops
 from h2ot_edge.card import (
     AT_HIP,
-    METADATA_KEY,
     NEAR_HIP,
     InputConvention,
     ModelCard,
     OutputConvention,
 )
+from h2ot_edge.engines.onnx_model import check_graph, open_session, write_model
 from h2ot_edge.errors import ExportError
 from h2ot_edge.export.backbones import Backbone
 from h2ot_edge.export.network import Lifter, folded
@@ -29,8 +28,8 @@ from h2ot_edge.export.options import ExportOptions, options_of_card
 from h2ot_edge.export.origin import Origin, fill
 from h2ot_edge.export.published_flops import published_flops
 from h2ot_edge.export.tolerances import tolerance_for
-from h2ot_edge.export.tracing import check_graph, onnx_from_torch, without_outputs
-from h2ot_edge.export.verify import Parity, open_session, verify
+from h2ot_edge.export.tracing import onnx_from_torch, without_outputs
+from h2ot_edge.export.verify import Parity, verify
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.zoo import ZooModel
 
@@ -99,7 +98,8 @@ def export_network(
     card = _card(options, network, origin, parity, flops)
     if options.plan.schedule and not options.with_kept:
         model = without_kept(model)
-    write_model(model, card, path)
+    size = write_model(model, card, path)
+    logger.info("wrote %s, %.1f MB", path, size / 1e6)
     return card
 
 
@@ -122,15 +122,6 @@ def without_kept(model: onnx.ModelProto) -> onnx.ModelProto:
             "please report it"
         )
     return smaller
-
-
-def write_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
-    """Put the card into the model and write it, whole or not at all."""
-    onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
-    model.producer_name, model.producer_version = "h2ot-edge", __version__
-    data = model.SerializeToString(deterministic=True)
-    write_whole(path, data)
-    logger.info("wrote %s, %.1f MB", path, len(data) / 1e6)
 
 
 def _card(
@@ -168,6 +159,7 @@ def _card(
         licence=origin.licence,
         accuracy=origin.accuracy,
         training=origin.training,
+        precision={"name": "fp32"},
     )
 
 

@@ -10,12 +10,8 @@ import onnxslim
 import torch
 from torch import Tensor, nn
 
-from h2ot_edge.benchmarks.flops import batch_of, fixed_batch, known_shapes
-from h2ot_edge.errors import ExportError
+from h2ot_edge.engines.onnx_model import check_graph
 from h2ot_edge.export.network import Lifter
-
-FORBIDDEN = ("Einsum", "If", "Loop", "NonZero", "Random", "Scan", "Scatter", "Unique")
-"""Operators (or beginnings of their names) that make a graph random, dynamic or hard to build."""
 
 IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9}
 """The IR version of the onnx release that brought each operator set: older readers accept it."""
@@ -83,28 +79,3 @@ def without_outputs(model: onnx.ModelProto, keep: Iterable[str]) -> onnx.ModelPr
     part = onnx.utils.Extractor(model).extract_model(inputs, kept)
     part.ir_version = model.ir_version
     return part
-
-
-def check_graph(model: onnx.ModelProto) -> None:
-    """Check that a graph is what the export promises.
-
-    Raises:
-        ExportError: naming the operators or tensors that break the promise.
-    """
-    onnx.checker.check_model(model)
-    foreign = sorted({n.op_type for n in model.graph.node if n.domain not in ("", "ai.onnx")})
-    forbidden = sorted({n.op_type for n in model.graph.node if n.op_type.startswith(FORBIDDEN)})
-    if foreign or forbidden:
-        raise ExportError(
-            f"the graph has operators that are random, dynamic or not standard ONNX: "
-            f"{', '.join(foreign + forbidden)}; this is a bug of the exporter, please report it"
-        )
-    shapes = known_shapes(fixed_batch(model, batch_of(model) or 2))
-    unknown = sorted(
-        name for node in model.graph.node for name in node.output if shapes.get(name) is None
-    )
-    if unknown:
-        raise ExportError(
-            f"{len(unknown)} tensors of the graph have no static shape, the first is {unknown[0]}; "
-            "this is a bug of the exporter, please report it"
-        )

@@ -7,7 +7,6 @@ wrong arithmetic from a last-bit difference at a threshold.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from h2ot_edge._names import require
 from h2ot_edge.benchmarks.flops import batch_of
+from h2ot_edge.benchmarks.motion.probe_windows import KINDS, probe_windows
+from h2ot_edge.engines.onnx_model import open_session
 from h2ot_edge.errors import ParityError
 from h2ot_edge.export.backbones.motionagformer import NeighbourSelection
 from h2ot_edge.export.network import Lifter
-from h2ot_edge.export.probe_windows import KINDS, probe_windows
 from h2ot_edge.export.tokens.selection import Selection
 from h2ot_edge.export.tolerances import GIVEN_CHOICES, WELL_CONDITIONED, Tolerance
 
@@ -236,22 +235,3 @@ def _choices_of(model: onnx.ModelProto) -> Iterator[str]:
             yield node.output[0]
         elif node.op_type == "TopK" and "/selection" in node.name:
             yield node.output[1]
-
-
-def open_session(model: onnx.ModelProto, threads: int = 0, *, profile: Path | None = None) -> Any:
-    """An ONNX Runtime session on the CPU.
-
-    Args:
-        model: the graph.
-        threads: 0 leaves their number to ONNX Runtime.
-        profile: beginning of the name of a file for operator times, None for no profiling.
-    """
-    onnxruntime = require("onnxruntime", "export")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    if profile is not None:
-        options.enable_profiling = True
-        options.profile_file_prefix = str(profile)
-    providers = ["CPUExecutionProvider"]
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)

@@ -10,10 +10,11 @@ import logging
 
 from h2ot_edge._version import __version__
 from h2ot_edge.card import ModelCard
-from h2ot_edge.clips import Clip, read_clip, write_poses
+from h2ot_edge.clips import Clip, read_clip, read_clips, write_poses
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import (
     BuildError,
+    CheckFailed,
     CheckpointError,
     DeviceUnavailable,
     EngineClosed,
@@ -24,6 +25,7 @@ from h2ot_edge.errors import (
     ModelFileError,
     OutputError,
     ParityError,
+    PrecisionRejected,
     ScheduleError,
     UnknownName,
     UsageError,
@@ -31,6 +33,7 @@ from h2ot_edge.errors import (
 
 __all__ = [
     "BuildError",
+    "CheckFailed",
     "CheckpointError",
     "Clip",
     "DeviceUnavailable",
@@ -44,11 +47,13 @@ __all__ = [
     "ModelFileError",
     "OutputError",
     "ParityError",
+    "PrecisionRejected",
     "ScheduleError",
     "UnknownName",
     "UsageError",
     "__version__",
     "read_clip",
+    "read_clips",
     "write_poses",
 ]
 

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 METADATA_KEY = "h2ot_edge.card"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 NEAR_HIP = "camera orientation, origin near the hip (joint 0)"
 """Of networks that were trained to give poses about the hip, or nearly so."""
@@ -33,7 +33,7 @@ NEAR_HIP = "camera orientation, origin near the hip (joint 0)"
 AT_HIP = "camera orientation, origin at the hip (joint 0)"
 """Of graphs that subtract the hip."""
 
-_ADDED = {"accuracy": 2, "training": 2}
+_ADDED = {"accuracy": 2, "training": 2, "precision": 3}
 """Fields that older schemas have not, with the first schema that has them; there they are empty."""
 
 Mode = Literal["seq2seq", "seq2frame"]
@@ -102,6 +102,8 @@ class ModelCard:
         licence: what is known of the terms of the weights.
         accuracy: what was measured, on which data with which noise; empty if nothing was.
         training: data, credit, recipe, seed, command, commit; empty if it was not done here.
+        precision: of the arithmetic: `name` (`fp32`, `fp16`, `int8` or `int8-cpu`) and, of a lower
+            one, how it was made and how far it is from its source; empty means fp32.
         schema_version: of this document.
     """
 
@@ -128,6 +130,7 @@ class ModelCard:
     licence: str = ""
     accuracy: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    precision: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -139,6 +142,11 @@ class ModelCard:
     def kept(self) -> int:
         """Frames left after the last pruning step."""
         return self.schedule[max(self.schedule)] if self.schedule else self.frames
+
+    @property
+    def precision_name(self) -> str:
+        """`fp32`, `fp16`, `int8` or `int8-cpu`."""
+        return str(self.precision.get("name", "fp32"))
 
     @property
     def frames_out(self) -> int:
@@ -223,7 +231,7 @@ _TYPES: dict[type, tuple[str, ...]] = {
     bool: ("flip_tta", "with_kept"),
     dict: (
         *("schedule", "input", "output", "weights", "flops", "parity", "versions"),
-        *("accuracy", "training"),
+        *("accuracy", "training", "precision"),
     ),
     list: ("joints",),
 }

@@ -15,7 +15,7 @@ from h2ot_edge.errors import InputError, UsageError
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["Clip", "check_poses_path", "read_clip", "write_poses"]
+__all__ = ["Clip", "check_poses_path", "read_clip", "read_clips", "write_poses"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -61,6 +61,16 @@ def read_clip(path: str | Path, *, index: int | None = None) -> Clip:
     if index is not None:
         raise InputError(f"{path}: a .json file holds one clip; leave out the clip's number")
     return Clip(keypoints=keypoints_from_detections(_read_json(path), str(path)))
+
+
+def read_clips(path: str | Path) -> list[Clip]:
+    """Read all clips of a file; otherwise as `read_clip`."""
+    path = Path(path)
+    if path.suffix.lower() == ".npz" and path.is_file():
+        count = len(read_npz(path).get("offsets", [0, 0])) - 1
+        if count > 1:
+            return [read_clip(path, index=index) for index in range(count)]
+    return [read_clip(path)]
 
 
 def check_poses_path(path: str | Path) -> Path:

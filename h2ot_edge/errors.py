@@ -12,7 +12,9 @@
   + EngineClosed        an engine was used after `close()`
   + OutputError         the model gave NaN or infinity
   + ExportError         the exported graph broke a promise (static, deterministic, shapes known)
-  + ParityError         outputs differ from the reference by more than the tolerance
+  + CheckFailed         a comparison that failed, with its report
+    + ParityError         outputs differ from the reference by more than the tolerance
+    + PrecisionRejected   a lower precision drifts too far, or is not faster
   + BuildError          TensorRT rejected the graph or could not build it
 
 Every message says what was expected, what came, and what to do.
@@ -22,6 +24,7 @@ from typing import Any
 
 __all__ = [
     "BuildError",
+    "CheckFailed",
     "CheckpointError",
     "DeviceUnavailable",
     "EngineClosed",
@@ -32,6 +35,7 @@ __all__ = [
     "ModelFileError",
     "OutputError",
     "ParityError",
+    "PrecisionRejected",
     "ScheduleError",
     "UnknownName",
     "UsageError",
@@ -93,11 +97,11 @@ class ExportError(H2OTError):
     exit_status = 1
 
 
-class ParityError(H2OTError):
-    """Outputs differ from the reference by more than the tolerance.
+class CheckFailed(H2OTError):
+    """A comparison that failed.
 
     Attributes:
-        report: the comparison that failed, as a JSON-ready dictionary.
+        report: what was measured, as a JSON-ready dictionary.
     """
 
     exit_status = 1
@@ -105,6 +109,14 @@ class ParityError(H2OTError):
     def __init__(self, message: str, report: dict[str, Any]) -> None:
         super().__init__(message)
         self.report = report
+
+
+class ParityError(CheckFailed):
+    """Outputs differ from the reference by more than the tolerance."""
+
+
+class PrecisionRejected(CheckFailed):
+    """A model of lower precision drifts too far from its source, or is not faster."""
 
 
 class BuildError(H2OTError):

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import torch
 
+from h2ot_edge.engines.onnx_model import open_session
 from h2ot_edge.export import ExportOptions, choose_plan
 from h2ot_edge.export.backbones import Backbone, Family, Variant
 from h2ot_edge.export.backbones.mhformer import HYPOTHESES, MHFormer
@@ -14,7 +15,6 @@ from h2ot_edge.export.layers import published_init
 from h2ot_edge.export.network import Lifter, folded
 from h2ot_edge.export.tokens import TokenPlan
 from h2ot_edge.export.tracing import onnx_from_torch
-from h2ot_edge.export.verify import open_session
 
 
 class SmallMotionBERT(MotionBERT):

@@ -18,10 +18,10 @@ from small_models import ACCURACY, READY, TRAINING, UNREADY, trained
 from small_networks import FAMILY, SmallMotionBERT, run
 
 from h2ot_edge import ModelCard, cli, zoo
+from h2ot_edge.benchmarks.motion.probe_windows import probe_windows
 from h2ot_edge.export import BACKBONES
 from h2ot_edge.export.backbones import Variant
 from h2ot_edge.export.pipeline import STAGES
-from h2ot_edge.export.probe_windows import probe_windows
 
 WALK = str(files("h2ot_edge") / "data" / "walk.npz")
 NAME = "small-base-9-hot-random.onnx"

@@ -28,11 +28,11 @@ from small_networks import (
 
 import h2ot_edge
 from h2ot_edge import ModelCard
+from h2ot_edge.benchmarks.motion.probe_windows import KINDS, probe_windows
+from h2ot_edge.engines.onnx_model import open_session
 from h2ot_edge.errors import ParityError
 from h2ot_edge.export import BACKBONES, ExportOptions, choose_plan, export_model
 from h2ot_edge.export.pipeline import STAGES
-from h2ot_edge.export.probe_windows import KINDS, probe_windows
-from h2ot_edge.export.verify import open_session
 from h2ot_edge.skeleton import JOINTS
 
 pytestmark = pytest.mark.usefixtures("small_backbone")

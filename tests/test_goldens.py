@@ -7,11 +7,11 @@ import pytest
 import torch
 from goldens import fill_by_name, golden, needs_goldens, state_dict_shapes
 
+from h2ot_edge.engines.onnx_model import open_session
 from h2ot_edge.export.backbones import BACKBONES, Backbone
 from h2ot_edge.export.network import Lifter, folded
 from h2ot_edge.export.tokens import TokenPlan
 from h2ot_edge.export.tracing import onnx_from_torch
-from h2ot_edge.export.verify import open_session
 
 pytestmark = [*needs_goldens, pytest.mark.slow]
 

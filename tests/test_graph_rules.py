@@ -6,8 +6,9 @@ import pytest
 from graphs import model_of, node
 from onnx import TensorProto, helper, numpy_helper
 
+from h2ot_edge.engines.onnx_model import check_graph
 from h2ot_edge.errors import ExportError
-from h2ot_edge.export.tracing import check_graph, without_outputs
+from h2ot_edge.export.tracing import without_outputs
 
 
 def subgraph(outputs, inputs=(), nodes=()):

@@ -18,11 +18,11 @@ from small_networks import (
     small_network,
 )
 
+from h2ot_edge.benchmarks.motion.probe_windows import probe_windows
+from h2ot_edge.engines.onnx_model import open_session
 from h2ot_edge.export import choose_plan, export_model
 from h2ot_edge.export.network import Lifter, folded
-from h2ot_edge.export.probe_windows import probe_windows
 from h2ot_edge.export.tracing import onnx_from_torch
-from h2ot_edge.export.verify import open_session
 from h2ot_edge.skeleton import JOINTS
 
 FORBIDDEN = (

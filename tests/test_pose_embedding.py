@@ -5,11 +5,11 @@ import pytest
 import torch
 from small_networks import SmallPosedMotionBERT, graph_of
 
+from h2ot_edge.engines.onnx_model import open_session
 from h2ot_edge.export.backbones.pose_embedding import FEATURES, features
 from h2ot_edge.export.layers import published_init
 from h2ot_edge.export.network import Lifter, folded
 from h2ot_edge.export.tokens import TokenPlan
-from h2ot_edge.export.verify import open_session
 
 PLANS = {
     "unpruned": TokenPlan(frames=9),

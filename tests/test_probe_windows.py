@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from h2ot_edge.export.probe_windows import KINDS, probe_windows
+from h2ot_edge.benchmarks.motion.probe_windows import KINDS, probe_windows
 
 
 @pytest.mark.parametrize(("frames", "channels"), [(9, 3), (27, 2), (1, 3)])

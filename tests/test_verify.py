@@ -18,9 +18,9 @@ from small_networks import (
 )
 
 from h2ot_edge import read_clip
+from h2ot_edge.benchmarks.motion.probe_windows import KINDS
 from h2ot_edge.errors import ParityError
 from h2ot_edge.export.network import Lifter
-from h2ot_edge.export.probe_windows import KINDS
 from h2ot_edge.export.tolerances import GIVEN_CHOICES, ILL_CONDITIONED, WELL_CONDITIONED, Tolerance
 from h2ot_edge.export.verify import Parity, compare, verify
 from h2ot_edge.keypoints import normalise_by_width

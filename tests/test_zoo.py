@@ -17,10 +17,10 @@ from small_networks import run
 from tiny_models import save_tiny, tiny_card
 
 from h2ot_edge import Engine, ModelCard, zoo
+from h2ot_edge.benchmarks.motion.probe_windows import KINDS, probe_windows
 from h2ot_edge.errors import MissingExtra, ModelFileError, UnknownName, UsageError
 from h2ot_edge.export.options import options_of_card
 from h2ot_edge.export.pipeline import export_shipped
-from h2ot_edge.export.probe_windows import KINDS, probe_windows
 
 KNOWN = f"known: {READY}, {UNREADY}"
 

@@ -85,7 +85,8 @@ class Learner:
     def _answer(self, keypoints: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         """The network's poses and the truth of the same frames, those that count."""
         kind = self._device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
+        half = kind == "cuda" or self.recipe.bfloat16
+        with torch.autocast(kind, torch.bfloat16, enabled=half):
             poses, kept = self._forward(keypoints)
         if self.stage.kept_only:
             poses, truth = poses[:, kept[0]], truth[:, kept[0]]

@@ -20,14 +20,15 @@ from typing import NoReturn, Protocol, cast
 from h2ot_edge import __version__
 from h2ot_edge._names import unknown
 from h2ot_edge.cli.output import write_json
-from h2ot_edge.errors import H2OTError, ParityError, UsageError
+from h2ot_edge.errors import CheckFailed, H2OTError, UsageError
 
-__all__ = ["evaluate", "export", "infer", "inspect", "main", "models", "train"]
+__all__ = ["build", "evaluate", "export", "infer", "inspect", "main", "models", "train"]
 
 _logger = logging.getLogger(__name__)
 
 # The modules end in _ because importing h2ot_edge.cli.infer would put it in the place of infer().
 _COMMANDS = {
+    "build": "h2ot_edge.cli.build_",
     "eval": "h2ot_edge.cli.eval_",
     "export": "h2ot_edge.cli.export_",
     "infer": "h2ot_edge.cli.infer_",
@@ -66,6 +67,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         error = unknown("command", arguments[0], _COMMANDS)
         return _fail("h2ot", error, "--json" in arguments)
     return _overview(arguments)
+
+
+def build(argv: Sequence[str] | None = None) -> int:
+    """`h2ot-build`, the same as `h2ot build`; arguments and result as for `main`."""
+    return _run("build", argv, "h2ot-build")
 
 
 def evaluate(argv: Sequence[str] | None = None) -> int:
@@ -164,7 +170,7 @@ def _fail(prog: str, error: Exception, as_json: bool) -> int:
     """Tell the error and return its exit status."""
     if as_json:
         told: dict[str, object] = {"type": type(error).__name__, "message": str(error)}
-        if isinstance(error, ParityError):
+        if isinstance(error, CheckFailed):
             told["report"] = error.report
         write_json({"error": told})
     sys.stderr.write(f"{prog}: error: {error}\n")

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,16 @@ from typing import TYPE_CHECKING
 from h2ot_edge._names import require
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.output import listed, tokens_in_words, write_json, write_rows
+from h2ot_edge.cli.precision import (
+    add_precision,
+    precision_of_arguments,
+    precision_progress,
+    precision_rows,
+)
 from h2ot_edge.errors import UsageError
 
 if TYPE_CHECKING:
+    from h2ot_edge.engines.precision import PrecisionOptions
     from h2ot_edge.export import ExportOptions, TokenPlan
     from h2ot_edge.export.tokens.plan import Mode
 
@@ -24,6 +32,7 @@ SUMMARY = "export a (pruned) backbone to static, verified ONNX"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     add_options(parser)
+    add_precision(parser, required=False)
     group = parser.add_argument_group("output")
     group.add_argument(
         "-o", "--output", type=Path, metavar="FILE.onnx", help="where to (default: a telling name)"
@@ -96,7 +105,9 @@ def add_tokens(group: argparse._ArgumentGroup) -> None:
 
 def _add_graph(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--batch", default="1", metavar="N|dynamic", help="windows a call takes")
-    group.add_argument("--opset", type=int, default=17, metavar="N", help="17 to 20")
+    group.add_argument(
+        "--opset", type=int, metavar="N", help="17 to 20 (default: 17; 19 with --precision int8)"
+    )
     group.add_argument("--with-kept", action="store_true", help="also give the kept frames")
     group.add_argument("--flip-tta", action="store_true", help="average with the mirror image")
 
@@ -106,18 +117,31 @@ def run(args: argparse.Namespace) -> int:
     from h2ot_edge.export import export_model  # brings torch
 
     options = options_of_arguments(args)
-    path = args.output or Path(options.file_name())
+    lower = precision_of_arguments(args) if args.precision != "fp32" else None
+    path = args.output or Path(options.file_name(args.precision))
     if path.suffix != ".onnx":
         raise UsageError(f"--output {path}: expected a name that ends in .onnx")
     if path.is_dir():
         raise UsageError(f"--output {path}: expected the name of a file, this is a folder")
-    with _progress(shown=not (args.json or args.quiet)) as progress:
-        card = export_model(options, path, progress)
+    shown = not (args.json or args.quiet)
+    with tempfile.TemporaryDirectory() as folder:
+        exported = path if lower is None else Path(folder) / "fp32.onnx"
+        with _progress(shown=shown) as progress:
+            card = export_model(options, exported, progress)
+        if lower is not None:
+            card = _lowered(exported, path, lower, shown=shown)
     if args.json:
         write_json({"output": str(path), "bytes": path.stat().st_size, "card": card.to_dict()})
     else:
         write_rows(_rows(path, card))
     return 0
+
+
+def _lowered(exported: Path, path: Path, options: "PrecisionOptions", *, shown: bool) -> ModelCard:
+    from h2ot_edge.engines.precision import lower_precision
+
+    with precision_progress(shown=shown) as progress:
+        return lower_precision(exported, path, options, progress)
 
 
 def options_of_arguments(args: argparse.Namespace) -> "ExportOptions":
@@ -136,7 +160,7 @@ def options_of_arguments(args: argparse.Namespace) -> "ExportOptions":
         checkpoint=args.checkpoint,
         random=args.random_weights,
         batch=_batch(args.batch),
-        opset=args.opset,
+        opset=_opset(args),
         with_kept=args.with_kept,
         flip_tta=args.flip_tta,
         seed=args.seed or 0,
@@ -172,6 +196,13 @@ def plan_of_arguments(
         mode=mode,
     )
     return variant, plan
+
+
+def _opset(args: argparse.Namespace) -> int:
+    """The one asked for; else the first that the precision can have."""
+    if args.opset is not None:
+        return int(args.opset)
+    return 19 if getattr(args, "precision", "fp32") == "int8" else 17
 
 
 def _batch(text: str) -> int | None:
@@ -223,3 +254,5 @@ def _rows(path: Path, card: ModelCard) -> Iterator[tuple[str, str]]:
             f"choices, largest difference {parity['given_choices_largest']:.1e}",
         )
     yield "weights", listed(card.weights)
+    if card.precision_name != "fp32":
+        yield from precision_rows(card)

@@ -76,6 +76,10 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
         "--rates", default="1e-3,8e-4,2e-4", metavar="P,S,F", help="highest learning rate of each"
     )
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random")
+    group.add_argument(
+        "--bfloat16", action="store_true",
+        help="products in bfloat16 on a CPU that has them (always so on CUDA)",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -115,7 +119,13 @@ def _recipe(args: argparse.Namespace) -> "Recipe":
         windows=_three("--windows", args.windows, int),
         rates=_three("--rates", args.rates, float),
     )
-    return Recipe(backbone=args.backbone, variant=variant, stages=stages, seed=args.seed)
+    return Recipe(
+        backbone=args.backbone,
+        variant=variant,
+        stages=stages,
+        seed=args.seed,
+        bfloat16=args.bfloat16,
+    )
 
 
 def _three(option: str, text: str, kind: Callable[[str], T]) -> tuple[T, T, T]:

@@ -1,0 +1,111 @@
+"""What commands that lower the precision of a model have in common: options, bar, report."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from h2ot_edge.card import ModelCard
+from h2ot_edge.cli.output import listed
+from h2ot_edge.cli.running import progress_bar
+
+if TYPE_CHECKING:
+    from h2ot_edge.engines.precision import PrecisionOptions
+
+__all__ = ["add_precision", "precision_of_arguments", "precision_progress", "precision_rows"]
+
+
+def add_precision(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Add what `precision_of_arguments` reads."""
+    group = parser.add_argument_group("precision")
+    group.add_argument(
+        "--precision",
+        default=None if required else "fp32",
+        required=required,
+        metavar="NAME",
+        help="fp16, int8 (TensorRT: Q/DQ, the rest float16), int8-cpu (ONNX Runtime on CPUs)"
+        + ("" if required else " or fp32"),
+    )
+    group.add_argument(
+        "--calibration", type=Path, nargs="+", default=[], metavar="CLIP",
+        help="clips, or folders of them, to calibrate on (default: the project's own walks)",
+    )  # fmt: skip
+    group.add_argument(
+        "--calibration-method", default="max", metavar="NAME",
+        help="how the ranges of int8 are found: max, percentile or entropy",
+    )  # fmt: skip
+    group.add_argument(
+        "--int8-attention", action="store_true",
+        help="quantise the products in attentions that have no weights too",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-drift-mm", type=float, metavar="X",
+        help="largest mean distance from the float32 model (default: 5 for int8 and int8-cpu)",
+    )  # fmt: skip
+    group.add_argument(
+        "--min-speedup", type=float, default=1.1, metavar="X",
+        help="int8-cpu must be so many times as fast as float32 on this machine; 0 to not ask",
+    )  # fmt: skip
+
+
+def precision_of_arguments(args: argparse.Namespace) -> "PrecisionOptions":
+    """What the arguments of `add_precision` ask for.
+
+    Raises:
+        UsageError: if they cannot be carried out together.
+        MissingExtra: onnx is not installed.
+    """
+    from h2ot_edge._names import require
+
+    require("onnx", "precision")
+    from h2ot_edge.engines.precision import PrecisionOptions
+
+    return PrecisionOptions(
+        precision=args.precision,
+        calibration=tuple(args.calibration),
+        method=args.calibration_method,
+        int8_attention=args.int8_attention,
+        max_drift_mm=args.max_drift_mm,
+        min_speedup=args.min_speedup,
+    )
+
+
+@contextmanager
+def precision_progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar over the windows of each part of the work, on a terminal only."""
+    with progress_bar("window", shown=shown) as bar:
+
+        def update(doing: str, done: int, total: int) -> None:
+            if bar is not None:
+                bar(done, total)
+
+        yield update
+
+
+def precision_rows(card: ModelCard) -> Iterator[tuple[str, str]]:
+    """What was done, how far it drifts and what is thought of it."""
+    report = card.precision
+    yield "precision", card.precision_name
+    if "verdict" not in report:
+        return
+    yield "islands", f"{listed(report['islands'])} nodes stay as they are"
+    yield "calibration", listed(report["calibration"])
+    for name, figures in report.items():
+        if name.startswith("drift"):
+            yield name.replace("_", " "), _drift_in_words(figures)
+    if "time" in report:
+        yield "time", listed(report["time"])
+    yield "verdict", report["verdict"]
+
+
+def _drift_in_words(figures: dict[str, object]) -> str:
+    numbers = ", ".join(
+        f"{name} {figures[name]:.3g}"
+        for name in ("mean", "p95", "worst", "velocity")
+        if figures[name] is not None
+    )
+    kept = ""
+    if figures["kept"]:
+        kept = f"; {figures['kept_differ']} of {figures['kept']} kept frames differ"
+    return f"{numbers} {figures['unit']} on {figures['windows']} windows{kept}"
