@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from h2ot_edge._files import sha256_of
 from h2ot_edge.errors import CheckpointError
@@ -53,12 +54,23 @@ def fill(network: Backbone, options: ExportOptions) -> Origin:
 
 
 def npz_of_weights(network: Backbone) -> bytes:
-    """The network's weights as an .npz file; equal weights are equal bytes."""
-    state = {name: tensor.numpy() for name, tensor in sorted(network.state_dict().items())}
+    """The network's weights as an .npz file, float16 where that holds them exactly.
+
+    Equal weights are equal bytes.
+    """
+    state = {name: _small(tensor.numpy()) for name, tensor in sorted(network.state_dict().items())}
     file = io.BytesIO()
     # savez and not savez_compressed: trained numbers hardly shrink, and zlib differs by version.
     np.savez(file, **state)
     return file.getvalue()
+
+
+def _small(array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype != np.float32:
+        return array
+    with np.errstate(over="ignore"):
+        half = array.astype(np.float16)
+    return half if np.array_equal(half.astype(np.float32), array) else array
 
 
 def _from_checkpoint(path: Path, network: Backbone, options: ExportOptions) -> Origin:

@@ -62,6 +62,8 @@ def release(
     network = options.build().eval()
     assert options.checkpoint is not None
     load_checkpoint(options.checkpoint, network, options)
+    # What ships is half as large, and float16 builds of it have the very same weights.
+    network.half().float()
     weights = npz_of_weights(network)
     origin = Origin(
         weights={

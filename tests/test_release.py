@@ -64,7 +64,8 @@ def test_the_command_writes_weights_file_and_index(package, weights, tmp_path, c
     state = torch.load(weights, weights_only=True)
     with np.load(model.weights, allow_pickle=False) as arrays:
         assert sorted(arrays.files) == sorted(state)
-        assert all(np.array_equal(arrays[name], state[name].numpy()) for name in state)
+        assert {arrays[name].dtype for name in state} == {np.dtype("float16")}
+        assert all(np.array_equal(arrays[name], state[name].half().numpy()) for name in state)
     parity = model.card.parity
     assert capsys.readouterr().out == (
         f"model    small-h2ot ({model.path})\n"

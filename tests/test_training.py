@@ -118,6 +118,19 @@ def test_it_learns(tmp_path):
     assert run.figures["val_mpjpe_mm"] < 0.7 * errors[0]
 
 
+def test_products_can_be_computed_in_bfloat16(tmp_path):
+    steps = make_stages(DENSE, (150, 0, 0), windows=(64, 8, 8), rates=(3e-3, 3e-3, 2e-3))
+    errors = {}
+    for half in (False, True):
+        asked = Recipe(backbone="posed", variant="base", stages=steps, average=0.9, bfloat16=half)
+        run = trainer(tmp_path / str(half), asked)
+        weights = weights_of(run.run())
+        assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
+        errors[half] = run.figures["val_mpjpe_mm"]
+    assert errors[True] != errors[False]
+    assert errors[True] == pytest.approx(errors[False], rel=0.1)
+
+
 def test_a_network_begins_as_its_embedding_and_head():
     network = FAMILY.build("base", DENSE)
     begin_training(network, torch.Generator().manual_seed(0))
