@@ -117,28 +117,32 @@ def test_a_card_of_a_newer_schema(tmp_path):
     newer = json.dumps({**document(), "schema_version": SCHEMA_VERSION + 1, "novelty": 1})
     path = save_tiny(tmp_path / "tiny.onnx", metadata={METADATA_KEY: newer})
     assert refusal(path) == (
-        f"{path}: the model card has schema 3, this h2ot-edge reads up to 2; upgrade h2ot-edge or "
+        f"{path}: the model card has schema 4, this h2ot-edge reads up to 3; upgrade h2ot-edge or "
         "export the model again with this version"
     )
 
 
-def of_schema_1():
-    older = document(schema_version=1)
-    del older["accuracy"], older["training"]
+def of_schema(version):
+    older = document(schema_version=version)
+    del older["precision"]
+    if version == 1:
+        del older["accuracy"], older["training"]
     return older
 
 
-def test_a_card_of_schema_1_is_read_and_becomes_one_of_this(tmp_path):
-    path = save_tiny(tmp_path / "tiny.onnx", metadata={METADATA_KEY: json.dumps(of_schema_1())})
-    card = ModelCard.from_onnx(path)
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_card_of_an_older_schema_is_read_and_becomes_one_of_this(tmp_path, version):
+    metadata = {METADATA_KEY: json.dumps(of_schema(version))}
+    card = ModelCard.from_onnx(save_tiny(tmp_path / "tiny.onnx", metadata=metadata))
     assert card == tiny_card()
-    assert (card.accuracy, card.training, card.schema_version) == ({}, {}, SCHEMA_VERSION)
+    assert (card.accuracy, card.training, card.precision) == ({}, {}, {})
+    assert (card.precision_name, card.schema_version) == ("fp32", SCHEMA_VERSION)
     assert ModelCard.from_json(card.to_json()) == card
 
 
 def test_a_card_of_schema_1_has_no_fields_of_schema_2():
     with pytest.raises(ModelFileError) as caught:
-        ModelCard.from_json(json.dumps({**of_schema_1(), "training": {"seed": 1}}))
+        ModelCard.from_json(json.dumps({**of_schema(1), "training": {"seed": 1}}))
     assert str(caught.value) == (
         "card: the model card lacks [] and has unknown ['training']; export the model again"
     )

@@ -354,7 +354,7 @@ def test_an_unknown_command_has_a_near_miss(capsys):
     assert cli.main(["infr", "a.onnx"]) == 2
     assert capsys.readouterr().err == (
         "h2ot: error: no command 'infr'; did you mean 'infer'? "
-        "(known: eval, export, infer, inspect, models, train)\n"
+        "(known: build, eval, export, infer, inspect, models, train)\n"
     )
 
 
@@ -399,6 +399,7 @@ def test_inspect_shows_the_card(tmp_path, capsys):
         "                 batch 2, opset 17, 9 parameters\n"
         "tokens           5 from block 1, 3 from block 2 "
         "(hot: pruned by tpc, recovered by tra)\n"
+        "precision        fp32\n"
         "input            keypoints float32 [2, 9, 17, 3]\n"
         "                 x, y, confidence; normalised by image-width\n"
         "output           poses float32 [2, 9, 17, 3]\n"
@@ -427,6 +428,7 @@ def test_inspect_says_what_is_not_known(tmp_path, capsys):
     assert "model        tiny linear, 9 frames, seq2seq" in lines
     assert "             batch any, opset 17, 9 parameters" in lines
     assert "tokens       all 9 frames kept" in lines
+    assert "precision    fp32" in lines
     assert "input        keypoints float32 [batch, 9, 17, 3]" in lines
     assert "accuracy     not measured" in lines
     assert "parity       not recorded" in lines

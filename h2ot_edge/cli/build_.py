@@ -3,13 +3,8 @@
 import argparse
 from pathlib import Path
 
-from h2ot_edge.cli.output import write_json, write_rows
-from h2ot_edge.cli.precision import (
-    add_precision,
-    precision_of_arguments,
-    precision_progress,
-    precision_rows,
-)
+from h2ot_edge.cli.output import precision_rows, write_json, write_rows
+from h2ot_edge.cli.precision import add_precision, precision_of_arguments, precision_progress
 from h2ot_edge.errors import UsageError
 from h2ot_edge.zoo import resolve
 

@@ -5,7 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from h2ot_edge.card import ModelCard
-from h2ot_edge.cli.output import in_words, listed, tokens_in_words, write_json, write_rows
+from h2ot_edge.cli.output import (
+    in_words,
+    listed,
+    precision_rows,
+    tokens_in_words,
+    write_json,
+    write_rows,
+)
 from h2ot_edge.zoo import card_of
 
 __all__ = ["SUMMARY", "add_arguments", "card_rows", "run"]
@@ -39,6 +46,7 @@ def card_rows(card: ModelCard) -> Rows:
     yield "model", f"{card.backbone} {card.variant}, {card.frames} frames, {card.mode}{tta}"
     yield "", f"batch {batch}, opset {card.opset}, {card.parameters:,} parameters"
     yield "tokens", tokens_in_words(card)
+    yield from precision_rows(card)
     yield from _tensors(card)
     yield "weights", listed(card.weights)
     if card.licence:

@@ -2,12 +2,12 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from h2ot_edge.card import ModelCard
 
-__all__ = ["in_words", "listed", "tokens_in_words", "write_json", "write_rows"]
+__all__ = ["in_words", "listed", "precision_rows", "tokens_in_words", "write_json", "write_rows"]
 
 
 def write_json(document: Any) -> None:
@@ -45,3 +45,31 @@ def in_words(value: Any) -> str:
     if isinstance(value, Mapping):
         return listed(value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def precision_rows(card: ModelCard) -> Iterator[tuple[str, str]]:
+    """What was done, how far it drifts and what is thought of it."""
+    report = card.precision
+    yield "precision", card.precision_name
+    if "verdict" not in report:
+        return
+    yield "islands", f"{listed(report['islands'])} nodes stay as they are"
+    yield "calibration", listed(report["calibration"])
+    for name, figures in report.items():
+        if name.startswith("drift"):
+            yield name.replace("_", " "), _drift_in_words(figures)
+    if "time" in report:
+        yield "time", listed(report["time"])
+    yield "verdict", report["verdict"]
+
+
+def _drift_in_words(figures: Mapping[str, Any]) -> str:
+    numbers = ", ".join(
+        f"{name} {figures[name]:.3g}"
+        for name in ("mean", "p95", "worst", "velocity")
+        if figures[name] is not None
+    )
+    kept = ""
+    if figures["kept"]:
+        kept = f"; {figures['kept_differ']} of {figures['kept']} kept frames differ"
+    return f"{numbers} {figures['unit']} on {figures['windows']} windows{kept}"

@@ -1,4 +1,4 @@
-"""What commands that lower the precision of a model have in common: options, bar, report."""
+"""What commands that lower the precision of a model have in common: options and a bar."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -6,14 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from h2ot_edge.card import ModelCard
-from h2ot_edge.cli.output import listed
 from h2ot_edge.cli.running import progress_bar
 
 if TYPE_CHECKING:
     from h2ot_edge.engines.precision import PrecisionOptions
 
-__all__ = ["add_precision", "precision_of_arguments", "precision_progress", "precision_rows"]
+__all__ = ["add_precision", "precision_of_arguments", "precision_progress"]
 
 
 def add_precision(parser: argparse.ArgumentParser, *, required: bool) -> None:
@@ -81,31 +79,3 @@ def precision_progress(*, shown: bool) -> Iterator[Callable[[str, int, int], Non
                 bar(done, total)
 
         yield update
-
-
-def precision_rows(card: ModelCard) -> Iterator[tuple[str, str]]:
-    """What was done, how far it drifts and what is thought of it."""
-    report = card.precision
-    yield "precision", card.precision_name
-    if "verdict" not in report:
-        return
-    yield "islands", f"{listed(report['islands'])} nodes stay as they are"
-    yield "calibration", listed(report["calibration"])
-    for name, figures in report.items():
-        if name.startswith("drift"):
-            yield name.replace("_", " "), _drift_in_words(figures)
-    if "time" in report:
-        yield "time", listed(report["time"])
-    yield "verdict", report["verdict"]
-
-
-def _drift_in_words(figures: dict[str, object]) -> str:
-    numbers = ", ".join(
-        f"{name} {figures[name]:.3g}"
-        for name in ("mean", "p95", "worst", "velocity")
-        if figures[name] is not None
-    )
-    kept = ""
-    if figures["kept"]:
-        kept = f"; {figures['kept_differ']} of {figures['kept']} kept frames differ"
-    return f"{numbers} {figures['unit']} on {figures['windows']} windows{kept}"
