@@ -58,7 +58,9 @@ def npz_of_weights(network: Backbone) -> bytes:
 
     Equal weights are equal bytes.
     """
-    state = {name: _small(tensor.numpy()) for name, tensor in sorted(network.state_dict().items())}
+    state: dict[str, Any] = {
+        name: _small(tensor.numpy()) for name, tensor in sorted(network.state_dict().items())
+    }
     file = io.BytesIO()
     # savez and not savez_compressed: trained numbers hardly shrink, and zlib differs by version.
     np.savez(file, **state)

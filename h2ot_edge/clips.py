@@ -66,11 +66,12 @@ def read_clip(path: str | Path, *, index: int | None = None) -> Clip:
 def read_clips(path: str | Path) -> list[Clip]:
     """Read all clips of a file; otherwise as `read_clip`."""
     path = Path(path)
-    if path.suffix.lower() == ".npz" and path.is_file():
-        count = len(read_npz(path).get("offsets", [0, 0])) - 1
-        if count > 1:
-            return [read_clip(path, index=index) for index in range(count)]
-    return [read_clip(path)]
+    if path.suffix.lower() != ".npz" or not path.is_file():
+        return [read_clip(path)]
+    archive = read_npz(path)
+    count = np.size(archive.get("offsets", [0, 0])) - 1
+    numbers = range(count) if count > 1 else [None]
+    return [_clip_of_archive(path, archive, number) for number in numbers]
 
 
 def check_poses_path(path: str | Path) -> Path:

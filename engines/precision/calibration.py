@@ -55,12 +55,15 @@ class Calibration:
     source: dict[str, Any]
 
 
-def calibration_of(paths: Sequence[Path], card: ModelCard) -> Calibration:
+def calibration_of(
+    paths: Sequence[Path], card: ModelCard, image_size: tuple[float, float] | None = None
+) -> Calibration:
     """Cut clips into windows; without any clips, the project's own walks.
 
     Args:
         paths: clips, see `h2ot_edge.clips.read_clip`, and folders of such.
         card: of the model.
+        image_size: (width, height) in pixels of clips that do not say it.
 
     Raises:
         InputError: a clip cannot be read, is no clip of this layout, or shows people in another
@@ -69,8 +72,9 @@ def calibration_of(paths: Sequence[Path], card: ModelCard) -> Calibration:
     if not paths:
         own = walking_windows(OWN_WINDOWS, card.frames, card.channels, seed=OWN_SEED)
         return Calibration(own, {"clips": "walking_windows", "seed": OWN_SEED, "windows": len(own)})
-    files = [file for path in paths for file in _files(path)]
-    cut = [_windows_of(clip, card, file) for file in files for clip in read_clips(file)]
+    # The same file may be named twice, by itself and by its folder.
+    files = {file.resolve(): file for path in paths for file in _files(path)}.values()
+    cut = [_windows_of(clip, card, file, image_size) for file in files for clip in read_clips(file)]
     windows = np.concatenate(cut)
     if len(windows) < FEWEST:
         raise InputError(
@@ -79,8 +83,8 @@ def calibration_of(paths: Sequence[Path], card: ModelCard) -> Calibration:
         )
     if len(windows) > MOST:
         windows = windows[np.linspace(0, len(windows) - 1, MOST).astype(int)]
-    digests = {file.name: sha256_of(file) for file in files}
-    return Calibration(windows, {"clips": digests, "windows": len(windows)})
+    names = {sha256_of(file): file.name for file in files}
+    return Calibration(windows, {"clips": names, "windows": len(windows)})
 
 
 def _files(path: Path) -> list[Path]:
@@ -92,10 +96,12 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _windows_of(clip: Clip, card: ModelCard, file: Path) -> FloatArray:
+def _windows_of(
+    clip: Clip, card: ModelCard, file: Path, image_size: tuple[float, float] | None
+) -> FloatArray:
     """All windows of a clip side by side, (n, f, 17, c)."""
     try:
-        ready, _ = prepare_keypoints(clip.keypoints, card, clip.image_size)
+        ready, _ = prepare_keypoints(clip.keypoints, card, clip.image_size or image_size)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     _check_range(ready, card, file)

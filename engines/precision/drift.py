@@ -104,7 +104,8 @@ def outputs_of(
     for done, batch in enumerate(calls, 1):
         first, *chosen = session.run(["poses", *choices], {"keypoints": batch})
         poses.append(first)
-        kept.append(_frame_numbers(chosen, len(batch)))
+        # With flip_tta the mirror images come behind the windows.
+        kept.append(_frame_numbers(chosen, len(batch))[: len(batch)])
         progress(done, len(calls))
     count = len(windows)
     return Outputs(np.concatenate(poses)[:count], np.concatenate(kept)[:count])

@@ -103,7 +103,7 @@ def with_named_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
     copy.CopyFrom(model)
     seen: set[str] = set()
     for number, node in enumerate(copy.graph.node):
-        if not node.name or node.name in seen:
+        while not node.name or node.name in seen:
             node.name = f"{node.name or node.op_type}.{number}"
         seen.add(node.name)
     return copy

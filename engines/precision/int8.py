@@ -79,7 +79,26 @@ def to_int8(model: onnx.ModelProto, ranges: Any, nodes: list[str]) -> onnx.Model
     quantizer.model.topological_sort()
     quantised: onnx.ModelProto = quantizer.model.model
     del quantised.graph.value_info[:]
+    _leave_others_real(quantised, nodes)
     return quantised
+
+
+def _leave_others_real(model: onnx.ModelProto, nodes: Collection[str]) -> None:
+    """Let only the factors of these products be dequantised.
+
+    The library gives what it dequantises to all who take the tensor: a choice of neighbours or of
+    frames, a residual, or a product that is to stay as it is.
+    """
+    quantised = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "QuantizeLinear"}
+    real = {
+        node.output[0]: quantised[node.input[0]]
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear"
+    }
+    for node in model.graph.node:
+        factors = 2 if node.name in nodes else 0
+        for place in range(factors, len(node.input)):
+            node.input[place] = real.get(node.input[place], node.input[place])
 
 
 @contextmanager

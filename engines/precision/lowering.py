@@ -1,6 +1,7 @@
 """From a float32 model to one of lower precision, with a verdict on it."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from h2ot_edge.engines.precision.graph import Graph, with_named_nodes
 from h2ot_edge.engines.precision.half import to_half
 from h2ot_edge.engines.precision.int8 import products, to_int8
 from h2ot_edge.engines.precision.int8_cpu import to_int8_cpu
-from h2ot_edge.engines.precision.islands import Kind, find_islands
+from h2ot_edge.engines.precision.islands import find_islands
 from h2ot_edge.errors import PrecisionRejected, UsageError
 from h2ot_edge.spec import FloatArray
 
@@ -38,13 +39,6 @@ _logger = logging.getLogger(__name__)
 
 Precision = Literal["fp16", "int8", "int8-cpu"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-
-KINDS_OF: dict[Precision, tuple[Kind, ...]] = {
-    "fp16": ("float16",),
-    "int8": ("float16", "static int8"),
-    "int8-cpu": ("dynamic int8",),
-}
-"""Arithmetic other than float32 that a precision brings."""
 
 QUANTISED_HALF_OPSET = 19
 """The first operator set in which QuantizeLinear takes float16."""
@@ -63,6 +57,7 @@ class PrecisionOptions:
     Attributes:
         precision: `fp16`; `int8` (TensorRT: Q/DQ, the rest float16); `int8-cpu` (ONNX Runtime).
         calibration: clips or folders of them; none for the project's own walks.
+        image_size: (width, height) in pixels of clips that do not say it.
         method: how the ranges of int8 are found.
         int8_attention: whether int8 also takes the products of two tensors in attentions.
         max_drift_mm: largest mean drift; None for 5 with int8 and int8-cpu, none with fp16.
@@ -71,6 +66,7 @@ class PrecisionOptions:
 
     precision: Precision
     calibration: tuple[Path, ...] = ()
+    image_size: tuple[float, float] | None = None
     method: Method = "max"
     int8_attention: bool = False
     max_drift_mm: float | None = None
@@ -85,6 +81,24 @@ class PrecisionOptions:
             raise UsageError(f"--min-speedup {self.min_speedup}: expected 0 or more")
         if self.int8_attention and self.precision != "int8":
             raise UsageError(f"--int8-attention: nothing to do with --precision {self.precision}")
+        if self.calibration and self.precision == "int8-cpu":
+            raise UsageError(
+                "--calibration: int8-cpu finds its scales in every call and needs none; leave it "
+                "out"
+            )
+
+    def check_opset(self, opset: int) -> None:
+        """Check that the operator set has what the precision needs.
+
+        Raises:
+            UsageError: if it is too old.
+        """
+        if self.precision == "int8" and opset < QUANTISED_HALF_OPSET:
+            raise UsageError(
+                f"--precision int8: needs operator set {QUANTISED_HALF_OPSET} or later, in which "
+                f"float16 can be quantised, got {opset}; export the model with "
+                f"--opset {QUANTISED_HALF_OPSET}"
+            )
 
     @property
     def drift_limit(self) -> float | None:
@@ -123,9 +137,16 @@ def lower_precision(
             written.
     """
     card = ModelCard.from_onnx(source)
-    check_source(card, options, source)
-    calibration = calibration_of(options.calibration, card)
+    if card.precision_name != "fp32":
+        raise UsageError(
+            f"{source}: expected a float32 model, this one is {card.precision_name} already; give "
+            "the model it was made from"
+        )
+    options.check_opset(card.opset)
     model = with_named_nodes(onnx.load(source))
+    calibration = None
+    if options.precision != "int8-cpu":
+        calibration = calibration_of(options.calibration, card, options.image_size)
     result, report = lowered(model, calibration, options, progress)
     check_graph(result)
     report |= measured(model, result, card, options, progress)
@@ -146,24 +167,9 @@ def lower_precision(
     return card
 
 
-def check_source(card: ModelCard, options: PrecisionOptions, source: Path) -> None:
-    """Raise UsageError unless the model can be lowered as asked."""
-    if card.precision_name != "fp32":
-        raise UsageError(
-            f"{source}: expected a float32 model, this one is {card.precision_name} already; give "
-            "the model it was made from"
-        )
-    if options.precision == "int8" and card.opset < QUANTISED_HALF_OPSET:
-        raise UsageError(
-            f"{source}: --precision int8 needs operator set {QUANTISED_HALF_OPSET} or later, in "
-            f"which float16 can be quantised, and this model has {card.opset}; export it with "
-            f"--opset {QUANTISED_HALF_OPSET}"
-        )
-
-
 def lowered(
     model: onnx.ModelProto,
-    calibration: Calibration,
+    calibration: Calibration | None,
     options: PrecisionOptions,
     progress: Progress = lambda doing, done, total: None,
 ) -> tuple[onnx.ModelProto, dict[str, Any]]:
@@ -171,22 +177,23 @@ def lowered(
 
     Args:
         model: float32, nodes with names of their own (`with_named_nodes`).
-        calibration: windows.
+        calibration: windows; not looked at for int8-cpu.
         options: what to do.
         progress: told what is being done.
     """
     graph = Graph.of(model)
+    if options.precision == "int8-cpu":
+        islands = find_islands(graph, {})
+        report: dict[str, Any] = {"islands": islands.counted("dynamic int8")}
+        return to_int8_cpu(model, islands.without("dynamic int8")), report
+    assert calibration is not None
     ranges = tensor_ranges(
         model, calibration, "max", progress=lambda *count: progress("ranges", *count)
     )
     islands = find_islands(graph, spans(ranges))
-    report: dict[str, Any] = {
-        "islands": islands.counted(*KINDS_OF[options.precision]),
-        "calibration": calibration.source,
-    }
-    if options.precision == "int8-cpu":
-        return to_int8_cpu(model, islands.without("dynamic int8")), report
+    report = {"calibration": calibration.source}
     if options.precision == "fp16":
+        report["islands"] = islands.counted("float16")
         return to_half(model, islands.without("float16")), report
     if options.method != "max":
         ranges = tensor_ranges(
@@ -199,7 +206,11 @@ def lowered(
     kept_real = islands.without("static int8")
     chosen = products(graph, kept_real, attention=options.int8_attention)
     quantised = with_named_nodes(to_int8(model, ranges, chosen))
-    report |= {"method": options.method, "quantised_products": len(chosen)}
+    report |= {
+        "islands": islands.counted("float16", "static int8"),
+        "method": options.method,
+        "quantised_products": len(chosen),
+    }
     return to_half(quantised, islands.without("float16")), report
 
 
@@ -254,17 +265,19 @@ def judged(report: Mapping[str, Any], options: PrecisionOptions) -> str:
         speedup = report["time"]["fp32_ms"] / report["time"]["int8-cpu_ms"]
     kind = "INT8" if options.precision != "fp16" else "FP16"
     facts = f"{speedup:.2f}x, " if speedup is not None else ""
-    facts += f"+{drift.mean:.2g} {drift.unit}"
+    facts += f"+{float(f'{drift.mean:.2g}'):g} {drift.unit}"  # 100, not 1e+02
     against = []
-    if limit is not None and drift.exceeds(limit):
+    if not math.isfinite(drift.mean):
+        against.append("gives poses that are not finite")
+    elif limit is not None and drift.exceeds(limit):
         against.append(f"drifts by more than {limit:g} mm on average")
     if speedup is not None and not speedup >= options.min_speedup:
         against.append(f"is not {options.min_speedup:g} times as fast as float32")
     if against:
         raise PrecisionRejected(
             f"{kind} rejected: {facts}; it {' and '.join(against)} (worst on the window "
-            f"{drift.worst_window!r}, frame {drift.worst_frame}: {drift.worst:.1f} mm); nothing "
-            "was written",
+            f"{drift.worst_window!r}, frame {drift.worst_frame}: {drift.worst:.1f} {drift.unit}); "
+            "nothing was written",
             dict(report),
         )
     if options.precision == "int8":

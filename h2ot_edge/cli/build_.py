@@ -35,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     path = args.output or Path(f"{name}-{options.precision}.onnx")
     if path.suffix != ".onnx":
         raise UsageError(f"--output {path}: expected a name that ends in .onnx")
+    if path.is_dir():
+        raise UsageError(f"--output {path}: expected the name of a file, this is a folder")
     with precision_progress(shown=not (args.json or args.quiet)) as progress:
         card = lower_precision(resolve(args.model), path, options, progress)
     size = path.stat().st_size

@@ -113,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
 
     options = options_of_arguments(args)
     lower = precision_of_arguments(args) if args.precision != "fp32" else None
+    if lower is not None:
+        lower.check_opset(options.opset)
     path = args.output or Path(options.file_name(args.precision))
     if path.suffix != ".onnx":
         raise UsageError(f"--output {path}: expected a name that ends in .onnx")

@@ -54,7 +54,8 @@ def precision_rows(card: ModelCard) -> Iterator[tuple[str, str]]:
     if "verdict" not in report:
         return
     yield "islands", f"{listed(report['islands'])} nodes stay as they are"
-    yield "calibration", listed(report["calibration"])
+    if "calibration" in report:
+        yield "calibration", listed(report["calibration"])
     for name, figures in report.items():
         if name.startswith("drift"):
             yield name.replace("_", " "), _drift_in_words(figures)

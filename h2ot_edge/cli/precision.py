@@ -30,6 +30,10 @@ def add_precision(parser: argparse.ArgumentParser, *, required: bool) -> None:
         help="clips, or folders of them, to calibrate on (default: the project's own walks)",
     )  # fmt: skip
     group.add_argument(
+        "--image-size", nargs=2, type=float, metavar=("W", "H"),
+        help="size of the image in pixels, of calibration clips that do not say it",
+    )  # fmt: skip
+    group.add_argument(
         "--calibration-method", default="max", metavar="NAME",
         help="how the ranges of int8 are found: max, percentile or entropy",
     )  # fmt: skip
@@ -62,6 +66,7 @@ def precision_of_arguments(args: argparse.Namespace) -> "PrecisionOptions":
     return PrecisionOptions(
         precision=args.precision,
         calibration=tuple(args.calibration),
+        image_size=tuple(args.image_size) if args.image_size else None,
         method=args.calibration_method,
         int8_attention=args.int8_attention,
         max_drift_mm=args.max_drift_mm,
