@@ -22,7 +22,7 @@ from h2ot_edge.engines.precision.calibration import Calibration
 from h2ot_edge.engines.precision.graph import Graph, with_named_nodes
 from h2ot_edge.engines.precision.half import to_half
 from h2ot_edge.engines.precision.int8 import products, to_int8
-from h2ot_edge.engines.precision.islands import Islands
+from h2ot_edge.engines.precision.islands import Islands, find_islands
 from h2ot_edge.engines.precision.lowering import PrecisionOptions, lowered
 
 CASES = [
@@ -250,7 +250,7 @@ def test_products_of_two_tensors_are_quantised_if_asked_for(backbone):
 @pytest.mark.parametrize("case", [c for c in CASES if c[-1] == "int8-cpu"], ids=" ".join)
 def test_for_cpus_all_products_with_weights_but_those_of_a_rule_meet_integers(case):
     before, view = View.of(source(*case[:3])), reduced(*case)
-    _, islands = found(*case[:3])
+    islands = find_islands(Graph.of(source(*case[:3])), {})
     weighted = {n.name for n in before.nodes("MatMul", "Gemm") if before.is_weighted(n)}
     integer = view.nodes("MatMulInteger")
     names = {node.name.removesuffix("_quant").removesuffix("_MatMul") for node in integer}
