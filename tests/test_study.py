@@ -151,8 +151,7 @@ def test_the_whole_study(finished, out, once, capsys):
         "## Real clips",
     ]
     assert (
-        "What FP32, FP16, INT8 and INT8 on the CPU do to accuracy is not answered yet: that awaits "
-        "models of reduced precision, which will appear as further rows."
+        "What FP16 and INT8 do is on a page of its own, [precision](../precision/README.md)."
     ) in text
     for content in (text, (out / "results.json").read_text()):
         assert str(once.parent) not in content

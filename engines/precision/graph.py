@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import onnx
 from onnx import NodeProto, TensorProto
 
-__all__ = ["PRODUCTS", "Graph", "with_named_nodes"]
+__all__ = ["Graph", "with_named_nodes"]
 
-PRODUCTS = ("Conv", "Gemm", "MatMul")
+_PRODUCTS = ("Conv", "Gemm", "MatMul")
 
 Stop = Callable[[NodeProto], bool]
 
@@ -60,7 +60,7 @@ class Graph:
 
         A constant on the left is the interpolation between frames that are known at export.
         """
-        return node.op_type in PRODUCTS and node.input[1] in self.constants
+        return node.op_type in _PRODUCTS and node.input[1] in self.constants
 
     def is_float(self, tensor: str) -> bool:
         """Whether its numbers are real ones, of any precision."""

@@ -103,9 +103,8 @@ def _prose(study: Study) -> str:
         "Accuracy of every model on the same clips, through `Engine.infer`. GFLOPs count "
         "2 x multiply-adds of everything in the graph, for one window of the model's length; "
         "shares compare models of one window length only. 'Not retrained' are weights of the "
-        "unpruned model under a pruning they have not seen. What FP32, FP16, INT8 and INT8 on the "
-        "CPU do to accuracy is not answered yet: that awaits models of reduced precision, which "
-        "will appear as further rows."
+        "unpruned model under a pruning they have not seen. What FP16 and INT8 do is on a page of "
+        "its own, [precision](../precision/README.md)."
     )
     if study.dense is not None:
         text += f" Differences and shares are to {study.dense}."
