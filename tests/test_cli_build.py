@@ -202,8 +202,8 @@ def test_a_drift_above_the_limit_is_status_1(source, capsys):
         ),
         (
             "none.onnx --precision fp32",
-            "UnknownName",
-            "no precision 'fp32' (known: fp16, int8, int8-cpu)",
+            "UsageError",
+            "--precision fp32: the model is that already; give fp16, int8 or int8-cpu",
         ),
         (
             "none.onnx --precision int8 --calibration-method mx",
@@ -317,6 +317,8 @@ def test_export_without_a_precision_is_float32(capsys):
             "--precision fp16 --int8-attention",
             "--int8-attention: nothing to do with --precision fp16",
         ),
+        ("--max-drift-mm 2", "--max-drift-mm: nothing to do with --precision fp32"),
+        ("--calibration a.npz", "--calibration: nothing to do with --precision fp32"),
     ],
 )
 def test_export_refuses_what_build_refuses(arguments, message, capsys):

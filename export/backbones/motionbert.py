@@ -169,7 +169,7 @@ FAMILY = Family(
     summary="dual-stream transformer (DSTformer), up to 243 frames",
     network=MotionBERT,
     variants={
-        "s": _own(frames=81, width=64, mlp_ratio=2, heads=4, rep=128, pose_hidden=512),
+        "s": _own(frames=81, width=64, mlp_ratio=2, heads=4, rep=128, pose_hidden=1024),
         "lite": Variant(frames=243, sizes={"width": 256, "mlp_ratio": 4}),
         "full": Variant(frames=243, sizes={"width": 512, "mlp_ratio": 2}),
     },

@@ -29,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Lower, judge, report."""
     options = precision_of_arguments(args)
+    if options is None:
+        raise UsageError("--precision fp32: the model is that already; give fp16, int8 or int8-cpu")
     from h2ot_edge.engines.precision import lower_precision
 
     name = Path(args.model).name.removesuffix(".onnx")

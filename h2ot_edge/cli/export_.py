@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     from h2ot_edge.export import export_model  # brings torch
 
     options = options_of_arguments(args)
-    lower = precision_of_arguments(args) if args.precision != "fp32" else None
+    lower = precision_of_arguments(args)
     if lower is not None:
         lower.check_opset(options.opset)
     path = args.output or Path(options.file_name(args.precision))

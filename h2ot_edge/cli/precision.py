@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from h2ot_edge._names import require
 from h2ot_edge.cli.running import progress_bar
+from h2ot_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from h2ot_edge.engines.precision import PrecisionOptions
@@ -51,15 +53,23 @@ def add_precision(parser: argparse.ArgumentParser, *, required: bool) -> None:
     )  # fmt: skip
 
 
-def precision_of_arguments(args: argparse.Namespace) -> "PrecisionOptions":
-    """What the arguments of `add_precision` ask for.
+def precision_of_arguments(args: argparse.Namespace) -> "PrecisionOptions | None":
+    """What the arguments of `add_precision` ask for; None for fp32.
 
     Raises:
         UsageError: if they cannot be carried out together.
         MissingExtra: onnx is not installed.
     """
-    from h2ot_edge._names import require
-
+    if args.precision == "fp32":
+        given = {
+            "--calibration": args.calibration,
+            "--int8-attention": args.int8_attention,
+            "--max-drift-mm": args.max_drift_mm is not None,
+        }
+        unused = next((option for option, value in given.items() if value), None)
+        if unused is not None:
+            raise UsageError(f"{unused}: nothing to do with --precision fp32")
+        return None
     require("onnx", "precision")
     from h2ot_edge.engines.precision import PrecisionOptions
 
