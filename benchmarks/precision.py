@@ -48,7 +48,7 @@ Every model in every precision, against its own float32. Written by
     {command}
 
 on {cpus} CPU cores with ONNX Runtime {onnxruntime}, h2ot-edge {version}. Time: one window through
-the bare graph, keypoints in to poses out, median (p99) in milliseconds with {threads} threads, all
+the bare graph, keypoints in to poses out, median (p99) in milliseconds, threads: {threads}, all
 precisions of a model in turns, {rounds} rounds after a warm-up. A CPU gains nothing by float16, and
 int8 is laid out for TensorRT; what a GPU makes of them **has not been measured yet**.
 
@@ -171,12 +171,14 @@ def _page(results: Mapping[str, Document], args: argparse.Namespace) -> str:
         )
     ]
     for name, found in results.items():
+        # As read back from the file they are in alphabetical order.
+        precisions = {key: found["precisions"][key] for key in ("fp32", *PRECISIONS)}
         random = found["weights"] == "random"
         worst = " Random weights, so this is the worst case and says little.\n" if random else ""
-        rows = list(_rows(found["precisions"]))
+        rows = list(_rows(precisions))
         verdicts = [
             f"- {precision}: {figures['verdict']}\n"
-            for precision, figures in found["precisions"].items()
+            for precision, figures in precisions.items()
             if "verdict" in figures
         ]
         parts += [
