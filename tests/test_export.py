@@ -84,7 +84,8 @@ def test_the_card_says_what_was_exported(exported):
         "licence": "random weights: no terms",
         "accuracy": {},
         "training": {},
-        "schema_version": 2,
+        "precision": {"name": "fp32"},
+        "schema_version": 3,
     }
     assert card.parity["windows"] == len(KINDS)
     assert 0 < card.parity["largest"] < 1e-4 * card.parity["rms"]

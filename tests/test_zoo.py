@@ -69,14 +69,14 @@ def test_an_index_that_cannot_be_read(text, why, tmp_path, monkeypatch):
 
 def test_a_card_in_the_index_is_read_as_any_card(small_zoo, released, tmp_path, monkeypatch):
     index = json.loads((released / "models" / "index.json").read_text())
-    index[READY]["card"]["schema_version"] = 3
+    index[READY]["card"]["schema_version"] = 4
     (tmp_path / "index.json").write_text(json.dumps(index))
     monkeypatch.setattr(zoo, "MODELS", tmp_path)
     with pytest.raises(ModelFileError) as caught:
         zoo.models()
     assert str(caught.value) == (
-        f"{tmp_path / 'index.json'}: {READY}: the model card has schema 3, this h2ot-edge reads up "
-        "to 2; upgrade h2ot-edge or export the model again with this version"
+        f"{tmp_path / 'index.json'}: {READY}: the model card has schema 4, this h2ot-edge reads up "
+        "to 3; upgrade h2ot-edge or export the model again with this version"
     )
 
 
