@@ -68,6 +68,7 @@ def test_the_wheel_brings_the_commands(wheel):
     assert wheel.read(name).decode().split() == [
         "[console_scripts]",
         *("h2ot", "=", "h2ot_edge.cli:main"),
+        *("h2ot-build", "=", "h2ot_edge.cli:build"),
         *("h2ot-eval", "=", "h2ot_edge.cli:evaluate"),
         *("h2ot-export", "=", "h2ot_edge.cli:export"),
         *("h2ot-infer", "=", "h2ot_edge.cli:infer"),
