@@ -466,9 +466,9 @@ def test_help_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    for group in ("network:", "weights:", "tokens:", "graph:", "output:", "talking:"):
+    for group in ("network:", "weights:", "tokens:", "graph:", "precision:", "output:", "talking:"):
         assert f"\n{group}\n" in done.stdout
-    assert "17 to 20 (default: 17)" in done.stdout
+    assert "17 to 20 (default: 17; 19 with --precision int8)" in " ".join(done.stdout.split())
 
 
 # export -> inspect -> infer
