@@ -1,10 +1,10 @@
-"""Engines of the TensorRT family, built from exported graphs.
+"""Engines of TensorRT and TensorRT-RTX, and models of lower precision for them.
 
-One module per library; each imports its library when it is first called.
-
->>> from h2ot_edge.engines.rtx import plan_from_onnx
+>>> from h2ot_edge.engines import BuildOptions, build_engine
 """
 
-from h2ot_edge.engines.rtx import plan_from_onnx
+from h2ot_edge.engines.build import build_engine, cached_engine
+from h2ot_edge.engines.options import BuildOptions
+from h2ot_edge.engines.plan import plan_from_onnx
 
-__all__ = ["plan_from_onnx"]
+__all__ = ["BuildOptions", "build_engine", "cached_engine", "plan_from_onnx"]

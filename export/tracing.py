@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from h2ot_edge.engines.onnx_model import check_graph
 from h2ot_edge.export.network import Lifter
 
-IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9}
+IR_VERSIONS = {16: 8, 17: 8, 18: 8, 19: 9, 20: 9}
 """The IR version of the onnx release that brought each operator set: older readers accept it."""
 
 

@@ -6,9 +6,11 @@
     + UnknownName         no such model, backbone, variant, pruner, recoverer, ... or device
     + ScheduleError       a pruning schedule that cannot be carried out
   + InputError          keypoints or a clip with the wrong shape, type or values
-  + ModelFileError      not an ONNX file, truncated, or without a readable model card
+  + ModelFileError      not a model file, truncated, or without a readable model card
+    + EngineMismatch      an engine that was built for another GPU or TensorRT
   + CheckpointError     a weights file that cannot be read or does not fit the backbone
   + DeviceUnavailable   the device asked for is not there; there is never a fallback
+  + DeviceError         a device that is there failed: a call of CUDA or TensorRT, out of memory
   + EngineClosed        an engine was used after `close()`
   + OutputError         the model gave NaN or infinity
   + ExportError         the exported graph broke a promise (static, deterministic, shapes known)
@@ -26,8 +28,10 @@ __all__ = [
     "BuildError",
     "CheckFailed",
     "CheckpointError",
+    "DeviceError",
     "DeviceUnavailable",
     "EngineClosed",
+    "EngineMismatch",
     "ExportError",
     "H2OTError",
     "InputError",
@@ -70,7 +74,11 @@ class InputError(H2OTError):
 
 
 class ModelFileError(H2OTError):
-    """Not an ONNX file, a truncated one, or one without a readable model card."""
+    """Not a model file, a truncated one, or one without a readable model card."""
+
+
+class EngineMismatch(ModelFileError):
+    """An engine that was built for another GPU or another TensorRT."""
 
 
 class CheckpointError(H2OTError):
@@ -79,6 +87,12 @@ class CheckpointError(H2OTError):
 
 class DeviceUnavailable(H2OTError):
     """The device asked for is not there."""
+
+
+class DeviceError(H2OTError):
+    """A device that is there failed: a call of CUDA or TensorRT, or it is out of memory."""
+
+    exit_status = 1
 
 
 class EngineClosed(H2OTError):

@@ -65,7 +65,7 @@ class WindowPlan:
         overlap: frames that neighbouring windows share, at most half a window; seq2seq only.
         centred: a window for every frame (seq2frame) instead of covering windows (seq2seq).
         batch: most windows a call takes.
-        fixed: every call takes exactly `batch`; the last one repeats its last window.
+        least: fewest windows a call takes; one with fewer repeats its last window.
     """
 
     clips: int
@@ -74,7 +74,7 @@ class WindowPlan:
     overlap: int = 0
     centred: bool = False
     batch: int = 1
-    fixed: bool = False
+    least: int = 1
 
     @property
     def windows_per_clip(self) -> int:
@@ -112,10 +112,9 @@ class WindowPlan:
             windows: numbers from `batches`.
 
         Returns:
-            (b, f, j, c), b the number of windows, or `batch` if that is fixed.
+            (b, f, j, c), b the number of windows, or `least` if that is more.
         """
-        if self.fixed:
-            windows = np.pad(windows, (0, self.batch - len(windows)), mode="edge")
+        windows = np.pad(windows, (0, max(self.least - len(windows), 0)), mode="edge")
         frames = self.starts(windows)[:, None] + np.arange(self.window)
         np.clip(frames, 0, self.frames - 1, out=frames)
         cut: FloatArray = keypoints[windows[:, None] // self.windows_per_clip, frames]

@@ -9,7 +9,6 @@ import functools
 import hashlib
 import json
 import logging
-import os
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -17,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from h2ot_edge import _cache_folder
 from h2ot_edge._names import look_up, require, unknown
 from h2ot_edge._version import __version__
 from h2ot_edge.card import ModelCard
+from h2ot_edge.engine_file import read_card
 from h2ot_edge.errors import MissingExtra, ModelFileError, UnknownName, UsageError
 
 __all__ = ["ZooModel", "cache_folder", "card_of", "models", "path_of", "resolve"]
@@ -147,7 +148,7 @@ def card_of(model: str | Path) -> ModelCard:
         ModelFileError: the file is missing, or has no card.
     """
     if not _is_name(model):
-        return ModelCard.from_onnx(model)
+        return read_card(model)
     return models()[str(model)].read_card()
 
 
@@ -159,19 +160,7 @@ def cache_folder() -> Path:
     Raises:
         UsageError: none of them is known.
     """
-    home = os.environ.get("H2OT_HOME")
-    if home:
-        return Path(home) / "onnx"
-    cache = os.environ.get("XDG_CACHE_HOME")
-    if cache:
-        return Path(cache) / "h2ot-edge" / "onnx"
-    try:
-        return Path.home() / ".cache" / "h2ot-edge" / "onnx"
-    except RuntimeError as error:
-        raise UsageError(
-            "exported models have no place: the user has no home folder; set H2OT_HOME to a "
-            "folder that can be written"
-        ) from error
+    return _cache_folder.cache_folder("onnx")
 
 
 def _is_name(model: str | Path) -> bool:

@@ -27,10 +27,10 @@ QUANTISED = ("DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "Quan
 
 
 @functools.cache
-def source(backbone, prune, recover):
+def source(backbone, prune, recover, opset=19):
     network = NETWORKS[backbone](plan_of(prune, recover)).eval()
     published_init(network, torch.Generator().manual_seed(0))
-    return with_named_nodes(graph_of(network, opset=19))
+    return with_named_nodes(graph_of(network, opset=opset))
 
 
 def four_windows(model):

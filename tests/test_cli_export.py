@@ -208,9 +208,9 @@ KNOWN = "known: motionbert, mixste, mhformer, motionagformer, small"
             "--batch many: expected a positive number or 'dynamic'",
         ),
         (
-            "--backbone small --opset 16",
+            "--backbone small --opset 15",
             "UsageError",
-            "--opset 16: expected one of [17, 18, 19, 20]",
+            "--opset 15: expected one of [16, 17, 18, 19, 20]",
         ),
         (
             "--backbone small --preset none --with-kept",
@@ -468,7 +468,7 @@ def test_help_needs_no_torch():
     assert (done.returncode, done.stderr) == (0, "")
     for group in ("network:", "weights:", "tokens:", "graph:", "precision:", "output:", "talking:"):
         assert f"\n{group}\n" in done.stdout
-    assert "17 to 20 (default: 17; 19 with --precision int8)" in " ".join(done.stdout.split())
+    assert "16 to 20 (default: 17; 19 with --precision int8)" in " ".join(done.stdout.split())
 
 
 # export -> inspect -> infer

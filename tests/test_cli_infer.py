@@ -328,7 +328,7 @@ def test_help_has_groups_and_defaults(command, prog, capsys):
     assert out.startswith(f"usage: {prog} ")
     for group in ("input:", "output:", "running:", "talking:"):
         assert f"\n{group}\n" in out
-    assert "cpu, cuda or cuda:N (default: cpu)" in out
+    assert "auto: cpu with onnxruntime, cuda:0 with" in out
     assert "default: None" not in out
     assert "default: 0" not in out
 
@@ -354,7 +354,7 @@ def test_an_unknown_command_has_a_near_miss(capsys):
     assert cli.main(["infr", "a.onnx"]) == 2
     assert capsys.readouterr().err == (
         "h2ot: error: no command 'infr'; did you mean 'infer'? "
-        "(known: build, eval, export, infer, inspect, models, train)\n"
+        "(known: build, cache, doctor, eval, export, infer, inspect, models, train)\n"
     )
 
 

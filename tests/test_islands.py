@@ -12,6 +12,7 @@ from reduced_graphs import (
     View,
     decisions,
     found,
+    four_windows,
     neighbours,
     reduced,
     source,
@@ -91,6 +92,22 @@ def test_the_head_and_everything_behind_it_are_float32(case):
         names = (*node.input, *node.output)
         assert [view.types[name] for name in names] == [FLOAT] * 3
         assert walk_up(view, node, also_ends=view.is_weighted).wrong == set()
+
+
+@pytest.mark.parametrize("backbone", ["motionbert", "mixste", "mhformer", "motionagformer"])
+def test_norms_that_are_written_in_parts_are_float32(backbone):
+    """Operator set 16 has no LayerNormalization."""
+    model = source(backbone, "tpc", "tri", opset=16)
+    whole = source(backbone, "tpc", "tri").graph.node
+    options = PrecisionOptions(precision="fp16")
+    view = View.of(lowered(model, four_windows(model), options)[0])
+    norms = [node for node in view.nodes("Sqrt") if "/selection." not in node.name]
+    assert len(norms) == sum(node.op_type == "LayerNormalization" for node in whole) > 0
+    for node in norms:
+        (division,) = (n for n in view.nodes("Div") if node.output[0] in n.input)
+        way = walk_up(view, division, also_ends=lambda n: n.op_type == "Sub")
+        assert way.wrong == set()
+        assert way.operators == {"Div", "Sqrt", "Add", "ReduceMean", "Pow", "Sub"}
 
 
 # the walk can fail

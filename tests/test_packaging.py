@@ -69,6 +69,8 @@ def test_the_wheel_brings_the_commands(wheel):
         "[console_scripts]",
         *("h2ot", "=", "h2ot_edge.cli:main"),
         *("h2ot-build", "=", "h2ot_edge.cli:build"),
+        *("h2ot-cache", "=", "h2ot_edge.cli:cache"),
+        *("h2ot-doctor", "=", "h2ot_edge.cli:doctor"),
         *("h2ot-eval", "=", "h2ot_edge.cli:evaluate"),
         *("h2ot-export", "=", "h2ot_edge.cli:export"),
         *("h2ot-infer", "=", "h2ot_edge.cli:infer"),

@@ -9,9 +9,12 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
+from rtx_builds import assert_builds, one_node, rtx_plan
 from small_networks import SMALL, SmallPosedMotionBERT, graph_of, small_network
 
-from h2ot_edge.errors import BuildError, MissingExtra, UnknownName, UsageError
+from h2ot_edge._tensorrt import tensorrt_library
+from h2ot_edge.engines import plan
+from h2ot_edge.errors import BuildError, MissingExtra, UnknownName
 from h2ot_edge.export import PRUNERS, RECOVERERS, ExportOptions, TokenPlan, export_model
 from h2ot_edge.export.backbones.motionbert import FAMILY
 from h2ot_edge.export.layers import published_init
@@ -20,8 +23,6 @@ from h2ot_edge.export.tracing import without_outputs
 from h2ot_edge.zoo import models
 
 pytest.importorskip("tensorrt_rtx")
-
-from h2ot_edge.engines.rtx import plan_from_onnx
 
 WAYS = [("none", "none"), *((prune, recover) for prune in PRUNERS for recover in RECOVERERS)]
 BEYOND_TOP_K = 3841  # see export.tokens.plan.MAX_TOP_K
@@ -32,28 +33,6 @@ def plan_of(prune, recover, **changes):
     return TokenPlan(
         **{"frames": 9, "schedule": schedule, "prune": prune, "recover": recover, **changes}
     )
-
-
-def assert_builds(model, **options):
-    """An engine comes out, and holds the weights: it is no smaller than half of them."""
-    data = model.SerializeToString()
-    plan = plan_from_onnx(data, **options)
-    assert plan[1:4] == b"trt", plan[:8]
-    assert len(plan) > len(data) / 2
-
-
-def one_node(operator, inputs=("x",), *, shape=(2, 4), constants=(), domain=""):
-    """A model of one node, from x float32 to y of no known shape."""
-    node = helper.make_node(operator, inputs, ["y"], name="only", domain=domain)
-    graph = helper.make_graph(
-        [node],
-        "one",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-        list(constants),
-    )
-    opsets = [helper.make_opsetid("", 17), *([helper.make_opsetid(domain, 1)] if domain else [])]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
 # every exported graph
@@ -112,7 +91,7 @@ def test_an_embedding_of_whole_poses_builds(prune, recover, batch):
 
 @pytest.mark.parametrize("name", [name for name, model in models().items() if model.ready])
 def test_every_model_that_ships_builds(name):
-    assert len(plan_from_onnx(models()[name].path)) > models()[name].path.stat().st_size / 4
+    assert len(rtx_plan(models()[name].path)) > models()[name].path.stat().st_size / 4
 
 
 @pytest.mark.slow
@@ -121,7 +100,7 @@ def test_the_full_size_motionbert_builds(tmp_path):
     plan = choose_plan(FAMILY, 243)
     assert plan.schedule == {1: 81}
     export_model(ExportOptions(backbone="motionbert", variant="lite", plan=plan), path)
-    assert len(plan_from_onnx(path)) > path.stat().st_size / 2
+    assert len(rtx_plan(path)) > path.stat().st_size / 2
 
 
 # how it is built
@@ -130,7 +109,7 @@ def test_the_full_size_motionbert_builds(tmp_path):
 def test_a_file_and_its_bytes_give_an_engine(tmp_path):
     path = tmp_path / "relu.onnx"
     onnx.save(one_node("Relu"), path)
-    assert len(plan_from_onnx(path)) == len(plan_from_onnx(path.read_bytes()))
+    assert len(rtx_plan(path)) == len(rtx_plan(path.read_bytes()))
 
 
 def test_one_kind_of_gpu_can_be_named():
@@ -140,25 +119,17 @@ def test_one_kind_of_gpu_can_be_named():
 @pytest.mark.parametrize("name", ["SM87", "NONE"])
 def test_an_unknown_kind_of_gpu_is_refused(name):
     with pytest.raises(UnknownName) as error:
-        plan_from_onnx(one_node("Relu").SerializeToString(), compute_capability=name)
+        rtx_plan(one_node("Relu").SerializeToString(), compute_capability=name)
     assert str(error.value).startswith(f"no compute capability {name!r}")
     assert "SM86" in str(error.value)
     assert "NONE" not in str(error.value).partition("(")[2]
 
 
-@pytest.mark.parametrize("batch", [(0, 1, 1), (2, 1, 3), (1, 3, 2)])
-def test_a_batch_that_does_not_ascend_is_wrong_use(batch):
-    with pytest.raises(UsageError) as error:
-        plan_from_onnx(b"", batch=batch)
-    assert str(error.value) == (
-        f"batch {batch}: expected three positive numbers in ascending order"
-    )
-
-
 def test_without_the_library_its_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    monkeypatch.setattr(plan, "tensorrt_library", tensorrt_library.__wrapped__)
     with pytest.raises(MissingExtra) as error:
-        plan_from_onnx(b"")
+        rtx_plan(b"")
     assert str(error.value) == (
         "tensorrt_rtx cannot be imported (import of tensorrt_rtx halted; None in sys.modules); "
         "pip install 'h2ot-edge[rtx]'"
@@ -192,7 +163,7 @@ def test_without_the_library_its_extra_is_named(monkeypatch):
 )
 def test_a_graph_that_is_rejected_says_why(model, message):
     with pytest.raises(BuildError, match=f"^{message}$") as error:
-        plan_from_onnx(model.SerializeToString())
+        rtx_plan(model.SerializeToString())
     assert "\n" not in str(error.value)
     assert error.value.exit_status == 1
 
@@ -210,13 +181,13 @@ def test_a_graph_that_parses_but_does_not_build_says_why():
         match=r"^TensorRT-RTX cannot build the graph: .*K exceeds the maximum value allowed "
         r"\(3840\)",
     ):
-        plan_from_onnx(too_many_kept())
+        rtx_plan(too_many_kept())
 
 
 @pytest.mark.parametrize("data", [b"", b"this is no ONNX file"])
 def test_bytes_that_are_no_graph_are_rejected(data):
     with pytest.raises(BuildError) as error:
-        plan_from_onnx(data)
+        rtx_plan(data)
     assert str(error.value) == (
         "TensorRT-RTX cannot parse the graph: it has no outputs; is it an ONNX file?"
     )
@@ -224,10 +195,10 @@ def test_bytes_that_are_no_graph_are_rejected(data):
 
 def test_a_failure_leaves_nothing_behind():
     with pytest.raises(BuildError, match="NonZero"):
-        plan_from_onnx(one_node("NonZero").SerializeToString())
+        rtx_plan(one_node("NonZero").SerializeToString())
     assert_builds(one_node("Relu"))
     with pytest.raises(BuildError, match="Foo") as error:
-        plan_from_onnx(one_node("Foo", domain="com.example").SerializeToString())
+        rtx_plan(one_node("Foo", domain="com.example").SerializeToString())
     assert "NonZero" not in str(error.value)
 
 
@@ -237,7 +208,7 @@ def test_threads_get_their_own_reasons():
     def build(number):
         name = f"Operator{number}"
         try:
-            plan_from_onnx(one_node(name, domain="com.example").SerializeToString())
+            rtx_plan(one_node(name, domain="com.example").SerializeToString())
         except BuildError as error:
             found[name] = str(error)
 
@@ -253,11 +224,9 @@ def test_threads_get_their_own_reasons():
 
 def test_what_the_library_says_goes_to_logging_only(caplog, capfd):
     with caplog.at_level(logging.INFO, "h2ot_edge"), pytest.raises(BuildError):
-        plan_from_onnx(too_many_kept())
+        rtx_plan(too_many_kept())
     said = [record for record in caplog.records if "K exceeds the maximum" in record.message]
-    assert [(record.name, record.levelname) for record in said] == [
-        ("h2ot_edge.engines.rtx", "INFO")
-    ]
+    assert [(record.name, record.levelname) for record in said] == [("h2ot_edge._tensorrt", "INFO")]
     assert capfd.readouterr() == ("", "")
 
 
@@ -268,10 +237,10 @@ def test_another_logger_of_the_process_is_no_obstacle(tmp_path):
         "import pathlib, sys, tensorrt_rtx as trt\n"
         "first = trt.Logger(trt.Logger.INTERNAL_ERROR)\n"
         "builder = trt.Builder(first)\n"
-        "from h2ot_edge.engines.rtx import plan_from_onnx\n"
+        "from h2ot_edge.engines import BuildOptions, plan_from_onnx\n"
         "from h2ot_edge.errors import BuildError\n"
         "try:\n"
-        "    plan_from_onnx(pathlib.Path(sys.argv[1]))\n"
+        "    plan_from_onnx(pathlib.Path(sys.argv[1]), BuildOptions(target='tensorrt-rtx'))\n"
         "except BuildError as error:\n"
         "    print(error)\n"
     )

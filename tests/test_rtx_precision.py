@@ -5,9 +5,9 @@ import re
 import onnx
 import pytest
 from reduced_graphs import NETWORKS, reduced, source
+from rtx_builds import assert_builds, rtx_plan
 
 from h2ot_edge.benchmarks.motion.walking_windows import walking_windows
-from h2ot_edge.engines.onnx_model import check_graph
 from h2ot_edge.engines.precision.calibration import Calibration
 from h2ot_edge.engines.precision.graph import with_named_nodes
 from h2ot_edge.engines.precision.lowering import PrecisionOptions, lowered
@@ -18,19 +18,8 @@ from h2ot_edge.export.options import choose_plan
 
 pytest.importorskip("tensorrt_rtx")
 
-from h2ot_edge.engines.rtx import plan_from_onnx
-
 WAYS = [("tpc", "tra"), ("tps", "tri")]
 PRECISIONS = [("fp16", False), ("int8", False), ("int8", True)]
-
-
-def assert_builds(model):
-    """An engine comes out, and holds the weights: it is no smaller than half of them."""
-    check_graph(model)
-    data = model.SerializeToString()
-    plan = plan_from_onnx(data)
-    assert plan[1:4] == b"trt", plan[:8]
-    assert len(plan) > len(data) / 2
 
 
 @pytest.mark.parametrize(("precision", "attention"), PRECISIONS, ids=["fp16", "int8", "attention"])
@@ -50,7 +39,7 @@ def test_integers_for_cpus_are_refused():
     model = reduced(*case, "int8-cpu").model
     assert source(*case).graph.output == model.graph.output
     with pytest.raises(BuildError) as error:
-        plan_from_onnx(model.SerializeToString())
+        rtx_plan(model.SerializeToString())
     begins = "TensorRT-RTX cannot parse the graph: "
     assert str(error.value).startswith(begins)
     reasons = str(error.value).removeprefix(begins).split("; ")

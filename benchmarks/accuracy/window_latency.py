@@ -56,8 +56,7 @@ def window_latencies(
 def _call(engine: Engine, clip: LabelledClip) -> Callable[[], object]:
     card = engine.card
     ready, _ = prepare_keypoints(clip.keypoints, card, clip.image_size)
-    plan = WindowPlan(
-        clips=1, frames=ready.shape[1], window=card.frames, batch=card.batch or 1, fixed=True
-    )
+    batch = card.batch or 1
+    plan = WindowPlan(clips=1, frames=ready.shape[1], window=card.frames, batch=batch, least=batch)
     windows = plan.cut(ready, next(plan.batches())[:1])
     return lambda: engine.run_windows(windows)

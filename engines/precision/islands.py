@@ -27,6 +27,9 @@ POOLING = frozenset(
 )
 """Operators by which the selection's features come from tokens and attention."""
 
+PARTS_OF_NORM = frozenset(("ReduceMean", "Pow", "Sqrt"))
+"""Operators that only a norm has in one module."""
+
 NARROW = 16
 """Products with fewer outputs are too small to gain by int8."""
 
@@ -136,6 +139,16 @@ def _operators(*kinds: str) -> Callable[[Graph, Ranges], set[str]]:
     return find
 
 
+def _statistics(graph: Graph, ranges: Ranges) -> set[str]:
+    """LayerNormalization, and what it is made of before operator set 17."""
+    modules: dict[str, set[str]] = {}
+    for name, node in graph.node.items():
+        modules.setdefault(name.rpartition("/")[0], set()).add(node.op_type)
+    norms = {module for module, kinds in modules.items() if kinds >= PARTS_OF_NORM}
+    parts = {name for name in graph.node if name.rpartition("/")[0] in norms}
+    return parts | _operators("LayerNormalization")(graph, ranges)
+
+
 def _range(graph: Graph, ranges: Ranges) -> set[str]:
     limit = HEADROOM * HALF_MAX
     wide = {name for name, (low, high) in ranges.items() if not max(-low, high) <= limit}
@@ -182,7 +195,7 @@ RULES = (
         _in_scope("/pose_embed/"),
         ("static int8",),
     ),
-    Rule("statistics", "sums of squares overflow or lose digits", _operators("LayerNormalization")),
+    Rule("statistics", "sums of squares overflow or lose digits", _statistics),
     Rule("softmax", "exponentials and their sum lose digits", _operators("Softmax")),
     Rule("range", "calibration windows come near the end of float16's range", _range),
 )

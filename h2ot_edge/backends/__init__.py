@@ -1,16 +1,22 @@
 """Backends: what runs a model file. One protocol, one registry; a backend is one more file."""
 
-import importlib
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
 from h2ot_edge._names import look_up, unknown
+from h2ot_edge._tensorrt import TARGETS
+from h2ot_edge.engine_file import EngineRecord, is_engine, sidecar_of
 from h2ot_edge.errors import ModelFileError, UsageError
 from h2ot_edge.spec import TensorSpec
+
+if TYPE_CHECKING:
+    from h2ot_edge._tensorrt import Target
+    from h2ot_edge.cuda.arrays import DeviceArray
 
 __all__ = ["BACKENDS", "Backend", "checked_device", "open_backend", "resolve_backend"]
 
@@ -41,51 +47,121 @@ class Backend(Protocol):
     def outputs(self) -> tuple[TensorSpec, ...]:
         """What `run` gives."""
 
+    @property
+    def batch_range(self) -> tuple[int, int | None]:
+        """Fewest and most windows of a call; None for any number."""
+
+    @property
+    def contexts(self) -> int:
+        """How many calls are worth running at a time."""
+
     def run(self, feed: Feed) -> dict[str, NDArray[Any]]:
         """Run the model once; may be called from several threads at a time."""
+
+    def run_on_device(self, feed: Mapping[str, "DeviceArray"]) -> "dict[str, DeviceArray]":
+        """As `run`, on arrays of the device and without a copy; ready when it returns.
+
+        Raises:
+            UsageError: the model runs on the CPU.
+        """
 
     def close(self) -> None:
         """Free the model; no call follows."""
 
 
-Opener = Callable[[Path, str, int | None], Backend]
+Opener = Callable[[Path, str, int | None, Mapping[str, Any]], Backend]
+Options = TypeVar("Options")
 
 
-def _open_onnxruntime(path: Path, device: str, threads: int | None) -> Backend:
-    module = importlib.import_module("h2ot_edge.backends.ort")
-    backend: Backend = module.OnnxRuntimeBackend(path, device=device, threads=threads)
-    return backend
+def _open_onnxruntime(
+    path: Path, device: str, threads: int | None, keywords: Mapping[str, Any]
+) -> Backend:
+    from h2ot_edge.backends.ort import OnnxRuntimeBackend
+    from h2ot_edge.backends.ort_options import OnnxRuntimeOptions
+
+    options = _options_of("onnxruntime", OnnxRuntimeOptions, keywords)
+    return OnnxRuntimeBackend(path, device=device, threads=threads, options=options)
 
 
-BACKENDS: dict[str, Opener] = {"onnxruntime": _open_onnxruntime}
+def _open_tensorrt(
+    path: Path, device: str, threads: int | None, keywords: Mapping[str, Any]
+) -> Backend:
+    return _open_engine("tensorrt", path, device, threads, keywords)
+
+
+def _open_tensorrt_rtx(
+    path: Path, device: str, threads: int | None, keywords: Mapping[str, Any]
+) -> Backend:
+    return _open_engine("tensorrt-rtx", path, device, threads, keywords)
+
+
+def _open_engine(
+    target: "Target", path: Path, device: str, threads: int | None, keywords: Mapping[str, Any]
+) -> Backend:
+    from h2ot_edge.backends.trt import TensorRtBackend
+    from h2ot_edge.backends.trt_options import TensorRtOptions
+
+    if threads is not None:
+        raise UsageError(f"threads {threads}: {target} runs on a GPU; leave it out")
+    options = _options_of(target, TensorRtOptions, keywords)
+    return TensorRtBackend(path, target=target, device=device, options=options)
+
+
+def _options_of(backend: str, kind: type[Options], keywords: Mapping[str, Any]) -> Options:
+    """The options of a backend, from the keywords that a user gave.
+
+    Raises:
+        UnknownName: it has no such option.
+    """
+    known = {item.name: None for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for name in keywords:
+        look_up(f"option of the backend {backend}", name, known)
+    return kind(**keywords)
+
+
+BACKENDS: dict[str, Opener] = {
+    "onnxruntime": _open_onnxruntime,
+    "tensorrt": _open_tensorrt,
+    "tensorrt-rtx": _open_tensorrt_rtx,
+}
 """Name -> what opens a file on a device with a number of threads. Libraries load on opening."""
 
-_BACKEND_OF_SUFFIX = {".onnx": "onnxruntime"}
-_TENSORRT_SUFFIXES = (".engine", ".plan", ".trt")
+_DEFAULT_DEVICE = {"onnxruntime": "cpu", "tensorrt": "cuda:0", "tensorrt-rtx": "cuda:0"}
 
 
 def open_backend(
-    path: str | Path, *, backend: str = "auto", device: str = "cpu", threads: int | None = None
+    path: str | Path,
+    *,
+    backend: str = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+    **options: Any,
 ) -> Backend:
     """Open a model file.
 
     Args:
-        path: the file.
+        path: the file: ONNX, or an engine.
         backend: a name from `BACKENDS`, or `auto` to go by the file's suffix.
-        device: `cpu`, `cuda` (the same as `cuda:0`) or `cuda:N`.
+        device: `cpu`, `cuda` (the same as `cuda:0`) or `cuda:N`; `auto` is the CPU with
+            onnxruntime and the first GPU with TensorRT.
         threads: CPU threads for one call; None leaves it to the library.
+        options: fields of the backend's `OnnxRuntimeOptions` or `TensorRtOptions`.
 
     Raises:
-        UnknownName: no such backend or device.
-        UsageError: threads below 1.
+        UnknownName: no such backend, device or option.
+        UsageError: threads below 1, or options that the backend cannot carry out.
         MissingExtra: the backend's library is not installed.
         DeviceUnavailable: the device is not there; there is no fallback to another.
         ModelFileError: the file cannot be run by the backend.
+        EngineMismatch: the engine was built for another GPU or TensorRT.
+        DeviceError: the device failed, or has too little memory.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads: expected at least 1, got {threads}")
     name = resolve_backend(path, backend)
-    return BACKENDS[name](Path(path), checked_device(device), threads)
+    if device == "auto":
+        device = _DEFAULT_DEVICE[name]
+    return BACKENDS[name](Path(path), checked_device(device), threads, options)
 
 
 def resolve_backend(path: str | Path, backend: str = "auto") -> str:
@@ -93,23 +169,38 @@ def resolve_backend(path: str | Path, backend: str = "auto") -> str:
 
     Raises:
         UnknownName: no such backend.
-        ModelFileError: `auto`, and no backend is known for the file's suffix.
+        ModelFileError: no backend is known for the file, or it is an engine without its sidecar.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix in _TENSORRT_SUFFIXES:
-        raise ModelFileError(
-            f"{path}: TensorRT engines are not supported by this version of h2ot-edge; "
-            "give the .onnx file they were built from"
-        )
     if backend != "auto":
         look_up("backend", backend, {"auto": None, **BACKENDS})
+    if is_engine(path):
+        return _backend_of_engine(path, backend)
+    if backend != "auto":
         return backend
-    if suffix not in _BACKEND_OF_SUFFIX:
+    suffix = Path(path).suffix.lower()
+    if suffix != ".onnx":
         raise ModelFileError(
-            f"{path}: no backend is known for the suffix {suffix!r}; expected "
-            f"{', '.join(_BACKEND_OF_SUFFIX)}, or pass backend="
+            f"{path}: no backend is known for the suffix {suffix!r}; expected .onnx or .engine, or "
+            "pass backend="
         )
-    return _BACKEND_OF_SUFFIX[suffix]
+    return "onnxruntime"
+
+
+def _backend_of_engine(path: str | Path, backend: str) -> str:
+    if backend == "onnxruntime":
+        raise ModelFileError(
+            f"{path}: ONNX Runtime does not run TensorRT engines; give the .onnx file it was built "
+            "from, or leave backend= out"
+        )
+    if backend != "auto":
+        return backend
+    target = EngineRecord.read(path).target
+    if target not in TARGETS:
+        raise ModelFileError(
+            f"{sidecar_of(path)}: expected a target out of {', '.join(TARGETS)}, got {target!r}; "
+            "build the engine again with h2ot-build"
+        )
+    return target
 
 
 def checked_device(device: str) -> str:
@@ -121,5 +212,5 @@ def checked_device(device: str) -> str:
     if device == "cuda":
         return "cuda:0"
     if device != "cpu" and not re.fullmatch(r"cuda:\d+", device):
-        raise unknown("device", device, ["cpu", "cuda", "cuda:0"])
+        raise unknown("device", device, ["auto", "cpu", "cuda", "cuda:0"])
     return device

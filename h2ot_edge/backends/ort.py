@@ -1,19 +1,41 @@
 """ONNX Runtime, on the CPU or an NVIDIA GPU."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from h2ot_edge._names import require
 from h2ot_edge.backends import Feed
-from h2ot_edge.errors import DeviceUnavailable, ModelFileError
+from h2ot_edge.backends.ort_binding import FixedBindings, filled, run_at
+from h2ot_edge.backends.ort_context import Context
+from h2ot_edge.backends.ort_engines import Profile, engine_arguments
+from h2ot_edge.backends.ort_options import (
+    OnnxRuntimeOptions,
+    Provider,
+    cuda_arguments,
+    provider_of,
+)
+from h2ot_edge.backends.ort_providers import (
+    PROVIDER_NAMES,
+    check_in_build,
+    folder_of_libraries,
+    load_tensorrt,
+    not_started,
+    preload_cuda,
+)
+from h2ot_edge.errors import DeviceError, InputError, ModelFileError, UsageError
 from h2ot_edge.spec import TensorSpec
 
-__all__ = ["OnnxRuntimeBackend"]
+if TYPE_CHECKING:
+    from h2ot_edge.cuda import Cuda
+    from h2ot_edge.cuda.arrays import DeviceArray
+
+__all__ = ["OnnxRuntimeBackend", "OnnxRuntimeOptions"]
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -23,46 +45,178 @@ _DTYPES = {
     "tensor(int64)": "int64",
 }
 _FALLBACK_REFUSED = "fallback to CPU EP has been explicitly disabled"
+_CUDA_FAILED = "CUDA failure"
+_NOT_STARTED = (_CUDA_FAILED, "Invalid device ID", "Please install TensorRT libraries")
 _ERRORS_ONLY = 3  # ONNX Runtime's log severity: 2 prints warnings about healthy graphs to stderr
+_DEFAULTS = OnnxRuntimeOptions()
 
 
 class OnnxRuntimeBackend:
-    """One inference session, on exactly the device asked for.
+    """One inference session, on exactly the device and the provider asked for.
 
     Attributes:
         device: `cpu` or `cuda:N`.
+        provider: `cpu`, `cuda` or `tensorrt`.
         inputs, outputs: the session's tensors; free sizes are None.
+        contexts: 1, since calls that run at a time share the same threads or the same GPU.
+
+    Raises:
+        UsageError: options that do not fit the device or the model.
+        MissingExtra: onnxruntime is not installed.
+        DeviceUnavailable: the provider or what it needs is not there.
+        ModelFileError: ONNX Runtime cannot load the model.
     """
 
     name = "onnxruntime"
+    contexts = 1
 
-    def __init__(self, path: Path, *, device: str = "cpu", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        device: str = "cpu",
+        threads: int | None = None,
+        options: OnnxRuntimeOptions = _DEFAULTS,
+    ) -> None:
+        self.provider: Provider = provider_of(options, device)
         ort = require("onnxruntime", "ort")
-        provider = "CPUExecutionProvider" if device == "cpu" else "CUDAExecutionProvider"
-        _check_in_wheel(provider, device, ort.get_available_providers())
-        options = _session_options(ort, device, threads)
-        arguments = {} if device == "cpu" else {"device_id": device.removeprefix("cuda:")}
-        with _translated(path, "load", _not_on_device(provider, device)):
-            # enable_fallback: else ONNX Runtime prints an error and goes on with the CPU.
-            self._session = ort.InferenceSession(
-                str(path), options, providers=[(provider, arguments)], enable_fallback=0
-            )
-        if provider not in self._session.get_providers():
-            raise _not_on_device(provider, device)
         self.device = device
+        self._path = path
+        self._options = options
+        self._profile: Profile = None  # of an engine
+        self._session = self._load(ort, _session_options(ort, device, threads))
         self.inputs = tuple(_spec(item) for item in self._session.get_inputs())
         self.outputs = tuple(_spec(item) for item in self._session.get_outputs())
         self._names = [spec.name for spec in self.outputs]
-        self._path = path
+        self._fixed: FixedBindings | None = None
+        if options.cuda_graph:
+            # The TensorRT provider has one graph, without a number.
+            numbered = self.provider == "cuda"
+            self._fixed = FixedBindings(
+                ort, self._session, self._place, self.inputs, self.outputs, numbered=numbered
+            )
 
     def run(self, feed: Feed) -> dict[str, NDArray[Any]]:
-        """Run the model once. Sessions take concurrent calls."""
-        with _translated(self._path, "run"):
+        """Run the model once. Sessions take concurrent calls; with a CUDA graph they take turns.
+
+        Raises:
+            DeviceError: CUDA failed, or the GPU has no memory left.
+            ModelFileError: ONNX Runtime cannot run the model.
+        """
+        with _translated(self._path):
+            if self._fixed is not None:
+                return self._fixed.run(feed)
             return dict(zip(self._names, self._session.run(self._names, feed), strict=True))
 
+    def run_on_device(self, feed: Mapping[str, "DeviceArray"]) -> dict[str, "DeviceArray"]:
+        """Run the model once on arrays on its GPU; nothing is copied, and all is done on return.
+
+        Args:
+            feed: C-contiguous arrays of the types and shapes in `inputs`; what is computed in
+                their `ready_stream` is waited for.
+
+        Returns:
+            The outputs, in new memory on the same GPU.
+
+        Raises:
+            UsageError: the model runs on the CPU, or with a CUDA graph.
+            InputError: an array on another GPU.
+            DeviceError: CUDA failed, or the GPU has no memory left.
+            ModelFileError: ONNX Runtime cannot run the model.
+        """
+        from h2ot_edge.cuda.arrays import DeviceArray
+
+        self._check_takes_device_arrays()
+        self._wait_for(feed)
+        batch = feed[self.inputs[0].name].shape[0]
+        made = {
+            spec.name: DeviceArray.allocate(self._cuda, filled(spec, batch), spec.dtype)
+            for spec in self.outputs
+        }
+        with _translated(self._path):
+            run_at(self._session, self._place, feed, made)
+        return made
+
+    @property
+    def batch_range(self) -> tuple[int, int | None]:
+        """Fewest and most windows of a call; None for any number."""
+        if self._profile is not None:
+            return self._profile[0], self._profile[2]
+        batch = self.inputs[0].shape[0]
+        return batch or 1, batch
+
     def close(self) -> None:
-        """Free the session."""
+        """Free the session, and before it what is bound to it."""
+        self._fixed = None
         self._session = None
+
+    @property
+    def _place(self) -> tuple[str, int]:
+        return ("cpu", 0) if self.device == "cpu" else ("cuda", _index(self.device))
+
+    @cached_property
+    def _cuda(self) -> "Cuda":
+        from h2ot_edge.cuda import open_cuda
+
+        return open_cuda(self._options.cuda, _index(self.device))
+
+    def _load(self, ort: ModuleType, session_options: Any) -> Any:
+        """The session."""
+        index = _index(self.device)
+        if self.provider != "cpu":
+            build = ort.get_available_providers()
+            check_in_build(PROVIDER_NAMES[self.provider], self.device, build)
+            preload_cuda(ort)
+        if self.provider == "tensorrt":
+            version = load_tensorrt(folder_of_libraries(ort), self.device)
+            with engine_arguments(self._path, self._options, index, version) as (told, profile):
+                self._profile = profile
+                return self._open(ort, session_options, told)
+        _check_no_engine(self._path)
+        told = cuda_arguments(self._options, index) if self.provider == "cuda" else {}
+        return self._open(ort, session_options, told)
+
+    def _open(self, ort: ModuleType, session_options: Any, told: dict[str, str]) -> Any:
+        provider = PROVIDER_NAMES[self.provider]
+        folder = folder_of_libraries(ort)
+        try:
+            # enable_fallback: else ONNX Runtime prints an error and goes on with the CPU.
+            session = ort.InferenceSession(
+                str(self._path), session_options, providers=[(provider, told)], enable_fallback=0
+            )
+        except Exception as error:  # its exceptions share no base class below this
+            if _FALLBACK_REFUSED in str(error):
+                raise not_started(folder, provider, self.device) from error
+            if any(sign in str(error) for sign in _NOT_STARTED):
+                raise not_started(folder, provider, self.device, str(error)) from error
+            raise _cannot(self._path, "load", error) from error
+        if provider not in session.get_providers():
+            raise not_started(folder, provider, self.device)
+        return session
+
+    def _check_takes_device_arrays(self) -> None:
+        if self.device == "cpu":
+            raise UsageError(
+                "device arrays need a CUDA device, and this model runs on the CPU; load it with "
+                "device='cuda', or pass numpy arrays"
+            )
+        if self._options.cuda_graph:
+            raise UsageError(
+                "device arrays and cuda_graph: a captured graph reads from the addresses that it "
+                "was captured with; load the model with cuda_graph=False"
+            )
+
+    def _wait_for(self, feed: Mapping[str, "DeviceArray"]) -> None:
+        """Wait for the work that computes the inputs; check that they are on this GPU."""
+        for name, array in feed.items():
+            if array.device != _index(self.device):
+                raise InputError(
+                    f"{name}: an array on cuda:{array.device}, and the model runs on "
+                    f"{self.device}; copy it there"
+                )
+            if array.ready_stream is not None:
+                with self._cuda.current():
+                    self._cuda.synchronize(array.ready_stream)
 
 
 def _session_options(ort: ModuleType, device: str, threads: int | None) -> Any:
@@ -81,35 +235,31 @@ def _session_options(ort: ModuleType, device: str, threads: int | None) -> Any:
     return options
 
 
-def _check_in_wheel(provider: str, device: str, available: Sequence[str]) -> None:
-    if provider not in available:
-        raise DeviceUnavailable(
-            f"{device}: needs ONNX Runtime's {provider}, this build has {', '.join(available)}; "
-            "the CPU and GPU wheels overwrite each other: pip uninstall onnxruntime "
-            "onnxruntime-gpu, then pip install 'h2ot-edge[ort-gpu]'"
+def _index(device: str) -> int:
+    return 0 if device == "cpu" else int(device.removeprefix("cuda:"))
+
+
+def _check_no_engine(path: Path) -> None:
+    if Context.read(path) is not None:
+        raise UsageError(
+            f"{path} is a context model, with an engine of TensorRT inside; load it with "
+            "device='cuda' and provider='tensorrt'"
         )
 
 
-def _not_on_device(provider: str, device: str) -> DeviceUnavailable:
-    return DeviceUnavailable(
-        f"{device}: ONNX Runtime's {provider} did not start, or cannot run all of the graph; check "
-        "the driver, and that the CUDA and cuDNN libraries are of the versions that this "
-        "onnxruntime-gpu was built for"
-    )
-
-
 @contextmanager
-def _translated(path: Path, doing: str, refusal: DeviceUnavailable | None = None) -> Iterator[None]:
-    """Turn any error of ONNX Runtime into `ModelFileError`; a refused fallback into `refusal`.
-
-    Its exceptions share no base class below Exception, and only calls into it are made inside.
-    """
+def _translated(path: Path) -> Iterator[None]:
+    """Turn an error of a run into one of ours; only calls into ONNX Runtime are made inside."""
     try:
         yield
-    except Exception as error:
-        if refusal is not None and _FALLBACK_REFUSED in str(error):
-            raise refusal from error
-        raise ModelFileError(f"{path}: ONNX Runtime cannot {doing} the model: {error}") from error
+    except Exception as error:  # its exceptions share no base class below this
+        if _CUDA_FAILED in str(error):
+            raise DeviceError(f"{path}: ONNX Runtime cannot run the model: {error}") from error
+        raise _cannot(path, "run", error) from error
+
+
+def _cannot(path: Path, doing: str, error: Exception) -> ModelFileError:
+    return ModelFileError(f"{path}: ONNX Runtime cannot {doing} the model: {error}")
 
 
 def _spec(item: Any) -> TensorSpec:

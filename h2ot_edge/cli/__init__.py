@@ -22,13 +22,26 @@ from h2ot_edge._names import unknown
 from h2ot_edge.cli.output import write_json
 from h2ot_edge.errors import CheckFailed, H2OTError, UsageError
 
-__all__ = ["build", "evaluate", "export", "infer", "inspect", "main", "models", "train"]
+__all__ = [
+    "build",
+    "cache",
+    "doctor",
+    "evaluate",
+    "export",
+    "infer",
+    "inspect",
+    "main",
+    "models",
+    "train",
+]
 
 _logger = logging.getLogger(__name__)
 
 # The modules end in _ because importing h2ot_edge.cli.infer would put it in the place of infer().
 _COMMANDS = {
     "build": "h2ot_edge.cli.build_",
+    "cache": "h2ot_edge.cli.cache_",
+    "doctor": "h2ot_edge.cli.doctor_",
     "eval": "h2ot_edge.cli.eval_",
     "export": "h2ot_edge.cli.export_",
     "infer": "h2ot_edge.cli.infer_",
@@ -72,6 +85,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build(argv: Sequence[str] | None = None) -> int:
     """`h2ot-build`, the same as `h2ot build`; arguments and result as for `main`."""
     return _run("build", argv, "h2ot-build")
+
+
+def cache(argv: Sequence[str] | None = None) -> int:
+    """`h2ot-cache`, the same as `h2ot cache`; arguments and result as for `main`."""
+    return _run("cache", argv, "h2ot-cache")
+
+
+def doctor(argv: Sequence[str] | None = None) -> int:
+    """`h2ot-doctor`, the same as `h2ot doctor`; arguments and result as for `main`."""
+    return _run("doctor", argv, "h2ot-doctor")
 
 
 def evaluate(argv: Sequence[str] | None = None) -> int:

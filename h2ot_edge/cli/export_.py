@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from h2ot_edge._names import require
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.output import listed, precision_rows, tokens_in_words, write_json, write_rows
-from h2ot_edge.cli.precision import add_precision, precision_of_arguments, precision_progress
+from h2ot_edge.cli.precision import add_precision, precision_of_arguments
+from h2ot_edge.cli.running import named_progress
 from h2ot_edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ SUMMARY = "export a (pruned) backbone to static, verified ONNX"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     add_options(parser)
-    add_precision(parser, required=False)
+    add_precision(parser)
     group = parser.add_argument_group("output")
     group.add_argument(
         "-o", "--output", type=Path, metavar="FILE.onnx", help="where to (default: a telling name)"
@@ -101,7 +102,7 @@ def add_tokens(group: argparse._ArgumentGroup) -> None:
 def _add_graph(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--batch", default="1", metavar="N|dynamic", help="windows a call takes")
     group.add_argument(
-        "--opset", type=int, metavar="N", help="17 to 20 (default: 17; 19 with --precision int8)"
+        "--opset", type=int, metavar="N", help="16 to 20 (default: 17; 19 with --precision int8)"
     )
     group.add_argument("--with-kept", action="store_true", help="also give the kept frames")
     group.add_argument("--flip-tta", action="store_true", help="average with the mirror image")
@@ -137,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
 def _lowered(exported: Path, path: Path, options: "PrecisionOptions", *, shown: bool) -> ModelCard:
     from h2ot_edge.engines.precision import lower_precision
 
-    with precision_progress(shown=shown) as progress:
+    with named_progress("window", shown=shown) as progress:
         return lower_precision(exported, path, options, progress)
 
 

@@ -1,31 +1,26 @@
-"""What commands that lower the precision of a model have in common: options and a bar."""
+"""Options of commands that lower the precision of a model."""
 
 import argparse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from h2ot_edge._names import require
-from h2ot_edge.cli.running import progress_bar
 from h2ot_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from h2ot_edge.engines.precision import PrecisionOptions
 
-__all__ = ["add_precision", "precision_of_arguments", "precision_progress"]
+__all__ = ["add_precision", "precision_of_arguments"]
 
 
-def add_precision(parser: argparse.ArgumentParser, *, required: bool) -> None:
+def add_precision(parser: argparse.ArgumentParser) -> None:
     """Add what `precision_of_arguments` reads."""
     group = parser.add_argument_group("precision")
     group.add_argument(
         "--precision",
-        default=None if required else "fp32",
-        required=required,
+        default="fp32",
         metavar="NAME",
-        help="fp16, int8 (TensorRT: Q/DQ, the rest float16), int8-cpu (ONNX Runtime on CPUs)"
-        + ("" if required else " or fp32"),
+        help="fp16, int8 (TensorRT: Q/DQ, the rest float16), int8-cpu (ONNX Runtime on CPUs) or fp32",
     )
     group.add_argument(
         "--calibration", type=Path, nargs="+", default=[], metavar="CLIP",
@@ -83,14 +78,3 @@ def precision_of_arguments(args: argparse.Namespace) -> "PrecisionOptions | None
         min_speedup=args.min_speedup,
     )
 
-
-@contextmanager
-def precision_progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar over the windows of each part of the work, on a terminal only."""
-    with progress_bar("window", shown=shown) as bar:
-
-        def update(doing: str, done: int, total: int) -> None:
-            if bar is not None:
-                bar(done, total)
-
-        yield update

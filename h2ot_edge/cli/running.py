@@ -3,17 +3,19 @@
 import argparse
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from h2ot_edge._names import require
 from h2ot_edge.backends import BACKENDS
 from h2ot_edge.engine import Engine, Progress
+from h2ot_edge.engine_file import is_engine
 from h2ot_edge.errors import MissingExtra, UsageError
 from h2ot_edge.zoo import resolve
 
-__all__ = ["add_running", "load_engine", "named_models", "progress_bar"]
+__all__ = ["add_running", "load_engine", "named_models", "named_progress", "progress_bar"]
 
 _logger = logging.getLogger(__name__)
 
@@ -21,7 +23,10 @@ _logger = logging.getLogger(__name__)
 def add_running(parser: argparse.ArgumentParser) -> None:
     """Add the options that `load_engine` takes."""
     group = parser.add_argument_group("running")
-    group.add_argument("-d", "--device", default="cpu", help="cpu, cuda or cuda:N")
+    group.add_argument(
+        "-d", "--device", default="auto",
+        help="cpu, cuda or cuda:N; auto: cpu with onnxruntime, cuda:0 with TensorRT",
+    )  # fmt: skip
     group.add_argument("--backend", default="auto", help=f"auto, {', '.join(BACKENDS)}")
     group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all)")
     group.add_argument(
@@ -40,7 +45,7 @@ def named_models(given: Sequence[str]) -> dict[str, Path]:
     """
     models: dict[str, Path] = {}
     for model in given:
-        name = Path(model).name.removesuffix(".onnx")
+        name = Path(model).stem if is_engine(model) else Path(model).name.removesuffix(".onnx")
         if name in models:
             raise UsageError(
                 f"{model}: another model is called {name!r} as well; results are told apart by "
@@ -67,6 +72,26 @@ def load_engine(path: str | Path, args: argparse.Namespace) -> Engine:
 @contextmanager
 def progress_bar(unit: str, *, shown: bool) -> Iterator[Progress | None]:
     """A bar to be told how much is done and how much there is, on a terminal only."""
+    with _bar(unit, shown=shown) as bar:
+        yield None if bar is None else lambda done, total: _move(bar, done, total)
+
+
+@contextmanager
+def named_progress(unit: str, *, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """As `progress_bar`, to be told also what is being done."""
+    with _bar(unit, shown=shown) as bar:
+
+        def tell(doing: str, done: int, total: int) -> None:
+            if bar is not None:
+                bar.set_description_str(doing, refresh=False)
+                _move(bar, done, total)
+
+        yield tell
+
+
+@contextmanager
+def _bar(unit: str, *, shown: bool) -> Iterator[Any]:
+    """A bar of tqdm, or None."""
     if not (shown and sys.stderr.isatty()):
         yield None
         return
@@ -77,9 +102,9 @@ def progress_bar(unit: str, *, shown: bool) -> Iterator[Progress | None]:
         yield None
         return
     with tqdm.tqdm(unit=unit, leave=False) as bar:
+        yield bar
 
-        def update(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
 
-        yield update
+def _move(bar: Any, done: int, total: int) -> None:
+    bar.total = total
+    bar.update(done - bar.n)

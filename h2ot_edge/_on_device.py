@@ -1,0 +1,49 @@
+"""Windows that are on a GPU already, and poses that stay there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from h2ot_edge._checks import check_windows
+from h2ot_edge.backends import Backend
+from h2ot_edge.card import ModelCard
+from h2ot_edge.cuda.arrays import DeviceArray, as_device_array
+from h2ot_edge.errors import InputError, UsageError
+
+
+def run_on_device(backend: Backend, card: ModelCard, windows: Any) -> dict[str, DeviceArray]:
+    """Run a model on windows of its GPU; see `Engine.run_windows_on_device`."""
+    array = _borrowed(windows, backend)
+    check_windows(card.input.name, array, backend)
+    return backend.run_on_device({card.input.name: array})
+
+
+def infer_on_device(
+    backend: Backend, card: ModelCard, keypoints: Any, image_size: Sequence[float] | None
+) -> DeviceArray:
+    """Lift whole windows of the model's GPU; see `Engine.infer`."""
+    if image_size is not None:
+        raise InputError(
+            "image_size: keypoints on a GPU are taken as they are; normalise them there, as "
+            "card.input says, or give them as a numpy array"
+        )
+    array = _borrowed(keypoints, backend)
+    if array.ndim != 3:
+        return run_on_device(backend, card, array)[card.output.name]
+    poses = run_on_device(backend, card, _shaped(array, (1, *array.shape)))[card.output.name]
+    return _shaped(poses, poses.shape[1:])
+
+
+def _borrowed(array: Any, backend: Backend) -> DeviceArray:
+    if backend.device == "cpu":
+        raise UsageError(
+            "an array on a GPU, and the model runs on the CPU; load it with device='cuda', or give "
+            "a numpy array"
+        )
+    return as_device_array(array, device=int(backend.device.removeprefix("cuda:")))
+
+
+def _shaped(array: DeviceArray, shape: Sequence[int]) -> DeviceArray:
+    """Another view of an array."""
+    view = DeviceArray.borrow(array.ptr, shape, array.dtype, array.device, array)
+    view.ready_stream = array.ready_stream
+    return view
