@@ -14,11 +14,11 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from h2ot_edge._files import sha256_of, write_whole
+from h2ot_edge._names import versions_of
 from h2ot_edge._version import __version__
 from h2ot_edge.backends import checked_device
 from h2ot_edge.benchmarks.device import PRECISIONS, Setting, steps_for
@@ -96,21 +96,11 @@ def _begun(args: argparse.Namespace) -> Document:
         "device": args.device,
         "h2ot_edge": __version__,
         "python": sys.version.split()[0],
-        "libraries": _libraries(),
+        # As pip knows them; None is not installed, or not by pip.
+        "libraries": {**dict.fromkeys(LIBRARIES), **versions_of(*LIBRARIES)},
         "model": {"name": args.fp32, "sha256": sha256_of(source), "card": card.to_dict()},
         "steps": [],
     }
-
-
-def _libraries() -> dict[str, str | None]:
-    """Versions as pip knows them; None is not installed, or not by pip."""
-    found: dict[str, str | None] = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
 
 
 def _steps(args: argparse.Namespace) -> Iterator[Document]:

@@ -12,9 +12,9 @@ from typing import Literal
 
 import onnx
 
+from h2ot_edge._bars import progress_bar
 from h2ot_edge.benchmarks.accuracy.tables import table
 from h2ot_edge.card import ModelCard
-from h2ot_edge.cli.running import progress_bar
 from h2ot_edge.engines.precision.calibration import Method, calibration_of, tensor_ranges
 from h2ot_edge.engines.precision.drift import compare, outputs_of, verification_windows
 from h2ot_edge.engines.precision.graph import Graph, with_named_nodes

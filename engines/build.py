@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from h2ot_edge._bars import NamedProgress
 from h2ot_edge._files import sha256_of, write_whole
 from h2ot_edge._tensorrt import Library, tensorrt_library
 from h2ot_edge.card import ModelCard
@@ -15,7 +16,7 @@ from h2ot_edge.engine_file import EngineRecord
 from h2ot_edge.engines.cache import EngineCache, gpu_in_words
 from h2ot_edge.engines.options import BuildOptions
 from h2ot_edge.engines.plan import plan_from_onnx
-from h2ot_edge.engines.progress import Progress
+from h2ot_edge.engines.versions import keeps_timings
 from h2ot_edge.errors import ModelFileError, UsageError
 from h2ot_edge.system import jetson, platform_tag
 
@@ -34,7 +35,7 @@ def build_engine(
     *,
     cuda: Cuda | None = None,
     timing_cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: NamedProgress | None = None,
 ) -> EngineRecord:
     """Build an engine file and its sidecar.
 
@@ -115,9 +116,10 @@ def cached_engine(
     key = {"name": name, "target": options.target, "builder": BUILDER, **facts}
     gpu = gpu_in_words(facts["gpu"]) or "any"
     place = {"target": options.target, "tensorrt": library.version_text, "gpu": gpu}
+    timings = cache.timing_cache(place) if keeps_timings(library) else None
 
     def build(path: Path) -> None:
-        build_engine(source, path, options, cuda=cuda, timing_cache=cache.timing_cache(place))
+        build_engine(source, path, options, cuda=cuda, timing_cache=timings)
 
     return cache.get_or_build(key, build)
 

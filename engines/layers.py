@@ -121,7 +121,8 @@ def layers_of(text: str, path: Path) -> list[Layer]:
         ModelFileError: it holds no layers.
     """
     try:
-        described = json.loads(text)["Layers"]
+        # Not strict: names of nodes are put together with control characters.
+        described = list(json.loads(text, strict=False)["Layers"])
     except (ValueError, KeyError, TypeError) as error:
         raise ModelFileError(
             f"{path}: the engine tells nothing of its layers; build it with --profile"
@@ -135,7 +136,9 @@ def layers_of(text: str, path: Path) -> list[Layer]:
 
 def _layer(entry: Mapping[str, Any]) -> Layer:
     outputs = entry.get("Outputs") or [{}]
-    form = str(outputs[0].get("Format/Datatype", "")).lower()
+    # `Format/Datatype` until 10, of which 11 makes two fields.
+    told = (str(value) for key, value in outputs[0].items() if "datatype" in key.lower())
+    form = " ".join(told).lower()
     precision = next((name for name, pattern in _PRECISIONS if re.search(pattern, form)), "")
     nodes = re.findall(r"\[ONNX Layer: ([^\]]+)\]", str(entry.get("Metadata", "")))
     return Layer(str(entry["Name"]), str(entry.get("LayerType", "")), precision, tuple(nodes))

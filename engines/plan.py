@@ -4,20 +4,23 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from h2ot_edge._files import write_whole
+from h2ot_edge._bars import NamedProgress
+from h2ot_edge._files import make_folder_of, write_whole
 from h2ot_edge._names import look_up
 from h2ot_edge._tensorrt import Library, tensorrt_library
 from h2ot_edge.engines.options import BuildOptions
-from h2ot_edge.engines.progress import Held, Progress, holding_interrupts, monitor_of
+from h2ot_edge.engines.progress import Held, holding_interrupts, monitor_of
 from h2ot_edge.engines.versions import (
     choose_typing,
     hardware_level,
     has_progress,
+    keeps_timings,
     mark_weights,
     network_flags,
     parser_errors,
     set_level,
     share_profiles,
+    suit_later_versions,
     weak_precision,
 )
 from h2ot_edge.engines.weak_typing import graph_types, pin_float32
@@ -33,7 +36,7 @@ def plan_from_onnx(
     options: BuildOptions,
     *,
     timing_cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: NamedProgress | None = None,
 ) -> bytes:
     """Build an engine, for the GPU that is current.
 
@@ -54,6 +57,8 @@ def plan_from_onnx(
     """
     library = tensorrt_library(options.target)
     typing = choose_typing(library, options)
+    if timing_cache is not None:
+        _check_timing_cache(library, timing_cache)
     with _one_build, holding_interrupts() as held:
         library.log.errors.clear()
         builder = _builder(library)
@@ -103,7 +108,7 @@ def _configure(library: Library, builder: Any, config: Any, options: BuildOption
     if options.optimization_level is not None:
         set_level(library, config, options.optimization_level)
     if options.version_compatible:
-        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+        suit_later_versions(library, config)
     if options.hardware_compatibility != "none":
         config.hardware_compatibility_level = hardware_level(library, options)
     if options.layer_details:
@@ -164,6 +169,15 @@ def _let_batch_vary(
     library.checked(added, f"take a batch of {options.batch}")
 
 
+def _check_timing_cache(library: Library, path: Path) -> None:
+    """Refuse a file that cannot be used, before the minutes that a build can take."""
+    if not keeps_timings(library):
+        raise UsageError(f"timing_cache {path}: {library.title} keeps no timings; leave it out")
+    if path.is_dir():
+        raise UsageError(f"timing_cache {path}: expected the name of a file, this is a folder")
+    make_folder_of(path)
+
+
 def _take_timings(library: Library, config: Any, path: Path | None) -> Any:
     """Give the build what earlier ones measured; an unusable file is measured anew."""
     if path is None:
@@ -178,7 +192,12 @@ def _take_timings(library: Library, config: Any, path: Path | None) -> Any:
 
 
 def _built(
-    library: Library, builder: Any, network: Any, config: Any, progress: Progress | None, held: Held
+    library: Library,
+    builder: Any,
+    network: Any,
+    config: Any,
+    progress: NamedProgress | None,
+    held: Held,
 ) -> bytes:
     # Without one, a build cannot be ended: Ctrl-C is raised when it is done.
     monitor = monitor_of(library, progress, held) if has_progress(library) else None

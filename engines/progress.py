@@ -2,18 +2,16 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from h2ot_edge._bars import NamedProgress
 from h2ot_edge._tensorrt import Library
 
-__all__ = ["Held", "Progress", "holding_interrupts", "monitor_of"]
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
+__all__ = ["Held", "holding_interrupts", "monitor_of"]
 
 
 @dataclass
@@ -52,7 +50,7 @@ def holding_interrupts() -> Iterator[Held]:
             raise held.raised
 
 
-def monitor_of(library: Library, progress: Progress | None, held: Held) -> Any:
+def monitor_of(library: Library, progress: NamedProgress | None, held: Held) -> Any:
     """A monitor of the library that tells `progress`, for TensorRT 10.0 and later.
 
     What `progress` raises goes to `held`, and whatever is there ends the build.

@@ -16,10 +16,13 @@ __all__ = [
     "choose_typing",
     "hardware_level",
     "has_progress",
+    "keeps_timings",
     "mark_weights",
     "network_flags",
     "parser_errors",
+    "set_level",
     "share_profiles",
+    "suit_later_versions",
     "weak_precision",
 ]
 
@@ -92,6 +95,21 @@ def hardware_level(library: Library, options: BuildOptions) -> Any:
     return level
 
 
+def suit_later_versions(library: Library, config: Any) -> None:
+    """Ask for an engine that later versions load too.
+
+    Raises:
+        UsageError: the version cannot build such.
+    """
+    flags = library.trt.BuilderFlag
+    if not hasattr(flags, "VERSION_COMPATIBLE"):
+        raise UsageError(
+            f"version_compatible: {library.title} cannot build for later versions, 8.6 and later "
+            "can; leave it out"
+        )
+    config.set_flag(flags.VERSION_COMPATIBLE)
+
+
 def mark_weights(library: Library, config: Any, options: BuildOptions) -> None:
     """Ask for an engine whose weights can be exchanged, or are left out.
 
@@ -115,6 +133,14 @@ def has_progress(library: Library) -> bool:
     return hasattr(library.trt, "IProgressMonitor")
 
 
+def keeps_timings(library: Library) -> bool:
+    """Whether a build measures kernels; TensorRT-RTX does so on the GPU that loads the engine.
+
+    It still has the names, which warn that they do nothing.
+    """
+    return library.target == "tensorrt"
+
+
 def share_profiles(library: Library, config: Any) -> None:
     """Let several contexts use one optimization profile.
 
@@ -130,14 +156,16 @@ def share_profiles(library: Library, config: Any) -> None:
 def parser_errors(parser: Any) -> list[str]:
     """Why a graph was rejected: one line an error, with the node where it is known."""
     found = (parser.get_error(index) for index in range(parser.num_errors))
-    return [" ".join(f"{_place(error)}: {error.desc()}".split()) for error in found]
+    return [" ".join(f"{_place(error)}{error.desc()}".split()) for error in found]
 
 
 def _place(error: Any) -> str:
+    if error.node() < 0:
+        return ""
     # 8 knows the node's number only.
     if hasattr(error, "node_name"):
-        return f"{error.node_operator()} {error.node_name()!r}"
-    return f"node {error.node()}"
+        return f"{error.node_operator()} {error.node_name()!r}: "
+    return f"node {error.node()}: "
 
 
 def set_level(library: Library, config: Any, level: int) -> None:

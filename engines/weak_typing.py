@@ -74,7 +74,8 @@ def _type_of(library: Library, layer: Any, found: dict[str, Any]) -> tuple[str, 
     if layer.type == trt.LayerType.QUANTIZE:
         return "quantized", trt.DataType.INT8
     inputs = [layer.get_input(index) for index in range(layer.num_inputs)]
-    kinds = {found[tensor.name] for tensor in inputs if tensor is not None}
+    # Only the number of a TopK comes after it, which is a whole one.
+    kinds = {found.get(tensor.name, tensor.dtype) for tensor in inputs if tensor is not None}
     if layer.type == trt.LayerType.DEQUANTIZE:
         return "quantized", found[inputs[1].name]
     given = trt.DataType.HALF if trt.DataType.HALF in kinds else trt.DataType.FLOAT

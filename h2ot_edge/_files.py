@@ -1,7 +1,7 @@
 """Writing files whole or not at all, and reading arrays without running code."""
 
 import hashlib
-import os
+import secrets
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,8 +19,9 @@ Archive = Mapping[str, NDArray[Any]]
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` when the block ends well, and only then."""
-    # In the same folder, because a file can only be renamed within its file system.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # In the same folder, because a file can only be renamed within its file system. Not named by
+    # the process: threads may write one file at a time, and in containers each process is the 1st.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file

@@ -1,13 +1,14 @@
 """From clips to poses: windows are cut, run and joined again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from h2ot_edge._bars import Progress
 from h2ot_edge._checks import check_finite, check_windows
-from h2ot_edge._on_device import infer_on_device
+from h2ot_edge._on_device import borrow_for_thread, infer_on_device
 from h2ot_edge.backends import Backend
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cuda.arrays import is_device_array
@@ -16,10 +17,7 @@ from h2ot_edge.keypoints import prepare_keypoints
 from h2ot_edge.spec import FloatArray
 from h2ot_edge.windows import WindowPlan, checked_overlap
 
-__all__ = ["Lifting", "Progress"]
-
-Progress = Callable[[int, int], None]
-"""Called with the windows done so far and the windows in all, after every call of the model."""
+__all__ = ["Lifting"]
 
 
 class Lifting:
@@ -58,10 +56,20 @@ class Lifting:
     ) -> Any:
         """Lift clips of the host, or windows of the GPU."""
         if is_device_array(keypoints):
-            return infer_on_device(self._backend, self._card, keypoints, image_size)
+            lifted = infer_on_device(self._backend, self._card, keypoints, image_size)
+            if progress is not None:
+                windows = lifted.shape[0] if lifted.ndim == 4 else 1
+                progress(windows, windows)
+            return lifted
         clips, batched = prepare_keypoints(keypoints, self._card, image_size)
         poses = self._lift(clips, progress)
         return poses if batched else poses[0]
+
+    def for_thread(self, keypoints: Any) -> Any:
+        """What another thread gives to `infer`."""
+        if is_device_array(keypoints):
+            return borrow_for_thread(keypoints, self._backend)
+        return keypoints
 
     def run(self, windows: FloatArray) -> dict[str, NDArray[Any]]:
         """Run the model once on windows of the host."""

@@ -1,8 +1,10 @@
-"""Looking a name up, and saying what was close when it is unknown."""
+"""Looking names up: in registries, and of what is installed."""
 
 import difflib
 import importlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from importlib import metadata
 from types import ModuleType
 from typing import TypeVar
 
@@ -42,3 +44,12 @@ def require(module: str, extra: str) -> ModuleType:
         raise MissingExtra(
             f"{module} cannot be imported ({error}); pip install 'h2ot-edge[{extra}]'"
         ) from error
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """Versions of those packages that are installed."""
+    found = {}
+    for package in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

@@ -9,6 +9,9 @@ from h2ot_edge.card import ModelCard
 from h2ot_edge.cuda.arrays import DeviceArray, as_device_array
 from h2ot_edge.errors import InputError, UsageError
 
+_OWN_STREAM = 2
+"""A thread's own default stream, as the array interfaces call it."""
+
 
 def run_on_device(backend: Backend, card: ModelCard, windows: Any) -> dict[str, DeviceArray]:
     """Run a model on windows of its GPU; see `Engine.run_windows_on_device`."""
@@ -31,6 +34,21 @@ def infer_on_device(
         return run_on_device(backend, card, array)[card.output.name]
     poses = run_on_device(backend, card, _shaped(array, (1, *array.shape)))[card.output.name]
     return _shaped(poses, poses.shape[1:])
+
+
+def borrow_for_thread(keypoints: Any, backend: Backend) -> DeviceArray:
+    """An array that another thread will use.
+
+    It is borrowed here, since libraries wait for the stream that is current where they lend it.
+    """
+    array = _borrowed(keypoints, backend)
+    if array.ready_stream == _OWN_STREAM:
+        raise InputError(
+            "keypoints: they are computed in the default stream of this thread, which means "
+            "another one in the thread that uses them; call infer, or compute them in a stream of "
+            "their own"
+        )
+    return array
 
 
 def _borrowed(array: Any, backend: Backend) -> DeviceArray:

@@ -9,15 +9,16 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from h2ot_edge._bars import Progress
 from h2ot_edge._calls import Calls
 from h2ot_edge._checks import check_card
-from h2ot_edge._lifting import Lifting, Progress
+from h2ot_edge._lifting import Lifting
 from h2ot_edge._on_device import run_on_device
 from h2ot_edge.backends import Backend, open_backend, resolve_backend
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cuda.arrays import DeviceArray
 from h2ot_edge.engine_file import read_card
-from h2ot_edge.errors import UsageError
+from h2ot_edge.errors import DeviceError, UsageError
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.spec import FloatArray
 from h2ot_edge.zoo import resolve
@@ -31,9 +32,10 @@ class Engine:
         with Engine.load("motionbert.onnx") as engine:
             poses = engine.infer(keypoints, image_size=(1920, 1080))
 
-    Threads: any number may call `infer` and `run_windows` on one engine at a time; a call keeps
-    what it needs to itself. They share the backend's CPU threads, so this hides waiting, it does
-    not add speed. `close` may be called from any thread.
+    Threads: any number may call `infer` and the others on one engine at a time; a call keeps what
+    it needs to itself. With ONNX Runtime they share its CPU threads, so this hides waiting, it does
+    not add speed; with TensorRT as many run at a time as it has `contexts`, the others wait.
+    `close` may be called from any thread.
     """
 
     def __init__(
@@ -187,18 +189,21 @@ class Engine:
     ) -> "Future[Any]":
         """Begin `infer` and return at once; arguments and errors are the same.
 
-        As many calls run at a time as the backend has contexts; the others wait in order.
+        As many calls run at a time as the backend has contexts; the others wait in order. The
+        keypoints must not change before it is done.
 
         Returns:
             A handle: `result()` waits and gives what `infer` would, or raises what it would;
-            `done()` and `add_done_callback(f)` do not wait.
+            `done()` and `add_done_callback(f)` do not wait; f must not close the engine.
 
         Raises:
             EngineClosed: after `close`.
+            InputError, UsageError: an array on a GPU that cannot be taken from this thread.
         """
         self._calls.begin()
         try:
-            pending = self._background.submit(self._lifting.infer, keypoints, image_size, None)
+            given = self._lifting.for_thread(keypoints)
+            pending = self._background.submit(self._lifting.infer, given, image_size, None)
         except BaseException:
             self._calls.end()
             raise
@@ -275,7 +280,12 @@ class Engine:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except DeviceError:
+            # A device that failed cannot be freed either; the first error tells more.
+            if error is None:
+                raise
 
     def __repr__(self) -> str:
         card = self._card

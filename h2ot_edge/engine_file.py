@@ -7,13 +7,14 @@ lies beside it: its card, what it was built from, by and for.
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from h2ot_edge._files import write_whole
-from h2ot_edge._tensorrt import Library, Target
+from h2ot_edge._tensorrt import TARGETS, Library, Target
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cuda import Gpu
 from h2ot_edge.errors import EngineMismatch, ModelFileError
@@ -99,15 +100,15 @@ class EngineRecord:
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any], source: Path) -> "EngineRecord":
-        version = int(document["schema_version"])
+        version = document["schema_version"]
+        if type(version) is not int:
+            raise TypeError(f"schema_version is {version!r}")
         if version > SCHEMA_VERSION:
             raise ModelFileError(
                 f"{source}: has schema {version}, this h2ot-edge reads up to {SCHEMA_VERSION}; "
                 "upgrade h2ot-edge or build the engine again with this version"
             )
-        for name, kinds in _TYPES.items():
-            if type(document[name]) not in kinds:
-                raise TypeError(f"{name} is {document[name]!r}")
+        _check_values(document)
         card = ModelCard.from_json(json.dumps(document["card"]), source=str(source))
         return cls(**{**document, "card": card})
 
@@ -151,7 +152,7 @@ class EngineRecord:
         if not self._loads_in(library):
             raise EngineMismatch(
                 f"{path}: built with {self.target} {self.tensorrt}, this is {library.title}; "
-                f"engines load in the version that built them only; {again}"
+                f"{self._loading}; {again}"
             )
         if self.gpu is not None and not self._fits(gpu):
             built = f"{self.gpu['name']} (compute capability {self.gpu['compute_capability']})"
@@ -159,6 +160,12 @@ class EngineRecord:
                 f"{path}: built for {built}, this is {gpu}; engines run on the kind of GPU that "
                 f"they were built on; {again}"
             )
+
+    @property
+    def _loading(self) -> str:
+        if self.options.get("version_compatible"):
+            return "version-compatible engines load in that version and later ones of its major"
+        return "engines load in the version that built them only"
 
     def _loads_in(self, library: Library) -> bool:
         """Version-compatible plans load in the same major and, from 8 and 10, in the next one."""
@@ -177,6 +184,22 @@ class EngineRecord:
         if level == "same":
             return here == built
         return here == built and gpu.name == self.gpu["name"]
+
+
+def _check_values(document: Mapping[str, Any]) -> None:
+    """Raise for a value that would only be noticed later, when the engine is loaded."""
+    for name, kinds in _TYPES.items():
+        if type(document[name]) not in kinds:
+            raise TypeError(f"{name} is {document[name]!r}")
+    gpu = document["gpu"]
+    if gpu is not None and not all(
+        isinstance(gpu.get(name), str) for name in ("name", "compute_capability")
+    ):
+        raise TypeError(f"gpu is {gpu!r}")
+    if document["target"] not in TARGETS:
+        raise ValueError(f"target is {document['target']!r}")
+    if re.match(r"\d+\.\d+(\.|$)", document["tensorrt"]) is None:
+        raise ValueError(f"tensorrt is {document['tensorrt']!r}")
 
 
 def read_card(path: str | Path) -> ModelCard:

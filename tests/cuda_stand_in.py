@@ -103,7 +103,7 @@ def answers(values=0):
                 with self.gpu.called(function.__name__):
                     given = function(self, *args, **kwargs)
             except Fault as fault:
-                return (cudaError_t[fault.code], *[None] * values)
+                return (getattr(cudaError_t, fault.code), *[None] * values)
             return (cudaError_t.cudaSuccess, *([given] if values == 1 else given or ()))
 
         return call
@@ -191,7 +191,7 @@ class CudaRuntime:
         known = block is not None and block.live
         kind = {"device": "Device", "pinned": "Host"}[block.kind] if known else "Unregistered"
         return SimpleNamespace(
-            type=cudaMemoryType[f"cudaMemoryType{kind}"],
+            type=getattr(cudaMemoryType, f"cudaMemoryType{kind}"),
             device=block.device if known else -1,
             devicePointer=ptr if known else 0,
             hostPointer=ptr if known and block.kind == "pinned" else 0,

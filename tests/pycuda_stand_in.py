@@ -18,7 +18,6 @@ from stand_ins.pycuda_classes import (
     Context,
     Device,
     DeviceAllocation,
-    Event,
     PagelockedHostAllocation,
     Stream,
     handle_of,
@@ -112,7 +111,7 @@ class Pycuda:
         """Put the names into the module."""
         driver.Error = self.error
         vars(driver).update(self.errors)
-        for kind in (Device, Context, DeviceAllocation, PagelockedHostAllocation, Stream, Event):
+        for kind in (Device, Context, DeviceAllocation, PagelockedHostAllocation, Stream):
             setattr(driver, kind.__name__, type(kind.__name__, (kind,), {"_py": self}))
         self.context_kind = driver.Context
         self.device_kind = driver.Device
@@ -121,7 +120,6 @@ class Pycuda:
         for function in FUNCTIONS:
             bound = functools.partial(function, self)
             setattr(driver, function.__name__, bound)
-        driver.event_flags = SimpleNamespace(DEFAULT=0, BLOCKING_SYNC=1, DISABLE_TIMING=2)
         driver.ctx_flags = SimpleNamespace(SCHED_AUTO=0, SCHED_SPIN=1, MAP_HOST=8)
 
 

@@ -23,14 +23,12 @@ from stand_ins import (
 )
 from stand_ins.bindings import Missing, bind, enumeration
 from stand_ins.trt_context import IExecutionContext, new_context
+from stand_ins.trt_engine import ICudaEngine
 from stand_ins.trt_library import SIZES, Library
-from stand_ins.trt_lives import Lives
-from stand_ins.trt_nodes import dtype_of
-from stand_ins.trt_runtime import ICudaEngine, Runtime
+from stand_ins.trt_runtime import Runtime
 
 BEHAVIOURS = {
     "Dims": trt_basics.Dims,
-    "Weights": trt_basics.Weights,
     "IHostMemory": trt_basics.IHostMemory,
     "ILogger": trt_basics.ILogger,
     "IProfiler": trt_basics.IProfiler,
@@ -47,7 +45,6 @@ BEHAVIOURS = {
     "ICudaEngine": ICudaEngine,
     "IExecutionContext": IExecutionContext,
     "EngineInspector": trt_inspector.EngineInspector,
-    "IRuntimeConfig": trt_inspector.IRuntimeConfig,
     "Refitter": trt_refit.Refitter,
     "OnnxParserRefitter": trt_refit.OnnxParserRefitter,
 }
@@ -83,7 +80,6 @@ def make_tensorrt(version, cuda, *, flavour="tensorrt", dla_cores=0):
     """
     module = ModuleType(flavour.replace("-", "_"))
     library = Library(module, version, cuda.gpu, flavour, dla_cores)
-    library.lives = Lives(cuda.gpu)
     library.new_context = lambda engine: new_context(library, engine)
     module.__version__ = version
     module.stand_in = library
@@ -124,13 +120,6 @@ def _add_classes(library, module):
         for key, member in severity._members.items():
             setattr(kind, key, member)
     module._Severity = severity
-    library.dtype_of_array = lambda array: _dtype_of_array(library, array)
-
-
-def _dtype_of_array(library, array):
-    from onnx.helper import np_dtype_to_tensor_dtype
-
-    return dtype_of(library, np_dtype_to_tensor_dtype(array.dtype))
 
 
 def _add_the_rest(library, module):

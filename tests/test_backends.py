@@ -65,21 +65,26 @@ def test_an_onnx_file_goes_to_onnxruntime():
 
 
 @pytest.mark.parametrize("suffix", ["engine", "plan", "trt"])
-@pytest.mark.parametrize("backend", ["auto", "onnxruntime"])
-def test_tensorrt_engines_are_not_supported_yet(suffix, backend):
+def test_tensorrt_engines_go_to_tensorrt_only(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
     with pytest.raises(ModelFileError) as caught:
-        resolve_backend(f"a.{suffix}", backend)
+        resolve_backend(path, "onnxruntime")
     assert str(caught.value) == (
-        f"a.{suffix}: TensorRT engines are not supported by this version of h2ot-edge; give the "
-        ".onnx file they were built from"
+        f"{path}: ONNX Runtime does not run TensorRT engines; give the .onnx file it was built "
+        "from, or leave backend= out"
     )
+    assert resolve_backend(path, "tensorrt-rtx") == "tensorrt-rtx"
+    with pytest.raises(ModelFileError) as caught:
+        resolve_backend(path)
+    assert str(caught.value) == f"{path}: no such file; expected an engine from h2ot-build"
 
 
 def test_an_unknown_suffix_is_refused():
     with pytest.raises(ModelFileError) as caught:
         resolve_backend("model.pth")
     assert str(caught.value) == (
-        "model.pth: no backend is known for the suffix '.pth'; expected .onnx, or pass backend="
+        "model.pth: no backend is known for the suffix '.pth'; expected .onnx or .engine, or pass "
+        "backend="
     )
 
 
@@ -87,7 +92,8 @@ def test_an_unknown_backend_has_a_near_miss():
     with pytest.raises(UnknownName) as caught:
         open_backend("a.onnx", backend="onnxruntim")
     assert str(caught.value) == (
-        "no backend 'onnxruntim'; did you mean 'onnxruntime'? (known: auto, onnxruntime)"
+        "no backend 'onnxruntim'; did you mean 'onnxruntime'? "
+        "(known: auto, onnxruntime, tensorrt, tensorrt-rtx)"
     )
 
 
@@ -111,7 +117,7 @@ def test_devices(device, expected):
 def test_an_unknown_device_has_a_near_miss(device, hint):
     with pytest.raises(UnknownName) as caught:
         checked_device(device)
-    assert str(caught.value) == f"no device {device!r}{hint} (known: cpu, cuda, cuda:0)"
+    assert str(caught.value) == f"no device {device!r}{hint} (known: auto, cpu, cuda, cuda:0)"
 
 
 @pytest.mark.parametrize("threads", [0, -1])

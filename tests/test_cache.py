@@ -27,6 +27,7 @@ from cached_engines import (
     write_engine,
 )
 
+from h2ot_edge._files import replacing
 from h2ot_edge.engines.cache import EngineCache
 from h2ot_edge.engines.cache.entry import file_name_of
 from h2ot_edge.engines.cache.folder import lock_in
@@ -192,6 +193,17 @@ def test_timings_are_kept_for_each_library_version_and_gpu(cache, kept):
     assert [entry.plan for entry in cache.entries()] == [kept]
 
 
+def test_timings_may_be_written_by_two_at_a_time(cache, kept):
+    path = cache.timing_cache({"target": "tensorrt"})
+    with replacing(path) as slower:
+        slower.write(b"slower")
+        with replacing(path) as faster:
+            faster.write(b"faster")
+        assert path.read_bytes() == b"faster"
+    assert path.read_bytes() == b"slower"
+    assert names_in(cache.folder) == [*files_of(kept), path.name]
+
+
 # builds that fail
 
 
@@ -323,13 +335,22 @@ def test_what_killed_processes_left_is_cleared_and_what_is_being_built_is_not(ca
 
 def test_a_timing_cache_that_was_not_finished_is_cleared(cache, kept):
     timings = cache.timing_cache({"target": "tensorrt"})
-    names = [f".{timings.name}.{process}.tmp" for process in (11, 12)]
+    names = [f".{timings.name}.{number}.tmp" for number in ("0bad", "1bad")]
     for name in names:
         (cache.folder / name).write_bytes(b"half")
     hour_ago = kept.stat().st_mtime - 3610
     os.utime(cache.folder / names[0], (hour_ago, hour_ago))
     assert cache.clear(broken=True).removed == {names[0]: 4}
     assert names_in(cache.folder) == [names[1], *files_of(kept)]
+
+
+def test_what_vanishes_while_it_is_cleared_is_not_missed(cache, kept):
+    timings = cache.timing_cache({"target": "tensorrt"}).name
+    left = [f".{ENGINE}.11.tmp", f".{timings}.0bad.tmp", timings]
+    for name in left:
+        (cache.folder / name).symlink_to("gone")  # is listed, and is not there
+    assert list(cache.clear().removed) == [kept.stem]
+    assert names_in(cache.folder) == left
 
 
 def test_a_lock_that_was_left_is_cleared(cache, kept):

@@ -201,19 +201,25 @@ def test_a_drift_above_the_limit_is_status_1(source, capsys):
             "no precision 'fp61'; did you mean 'fp16'? (known: fp16, int8, int8-cpu)",
         ),
         (
-            "none.onnx --precision fp32",
-            "UsageError",
-            "--precision fp32: the model is that already; give fp16, int8 or int8-cpu",
-        ),
-        (
             "none.onnx --precision int8 --calibration-method mx",
             "UnknownName",
             "no calibration method 'mx'; did you mean 'max'? (known: max, percentile, entropy)",
         ),
         (
-            "none.onnx --precision fp16 -o model.engine",
+            "none.onnx --precision fp16 -o model.bin",
             "UsageError",
-            "--output model.engine: expected a name that ends in .onnx",
+            "--output model.bin: expected a name that ends in .onnx or .engine or .plan or .trt",
+        ),
+        (
+            "none.onnx --precision fp16 --target tensorrt -o model.onnx",
+            "UsageError",
+            "--output model.onnx: expected a name that ends in .engine or .plan or .trt",
+        ),
+        (
+            "none.onnx -o model.onnx",
+            "UsageError",
+            "--output model.onnx: expected a name that ends in .engine or .plan or .trt; a model "
+            "is only lowered with --precision",
         ),
         (
             "none.onnx --precision fp16 --int8-attention",
@@ -232,9 +238,8 @@ def test_a_drift_above_the_limit_is_status_1(source, capsys):
         ),
         (
             "none.onnx",
-            "UsageError",
-            "the following arguments are required: --precision; h2ot build --help shows what it "
-            "takes",
+            "ModelFileError",
+            "none.onnx: no such file; expected an ONNX model from h2ot-export",
         ),
         (
             "--precision fp16",

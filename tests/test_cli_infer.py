@@ -15,9 +15,9 @@ import pytest
 from tiny_models import answer, save_tiny, tiny_card
 
 import h2ot_edge
-from h2ot_edge import cli
+from h2ot_edge import _bars, cli
 from h2ot_edge.card import ModelCard
-from h2ot_edge.cli import infer_, running
+from h2ot_edge.cli import infer_
 from h2ot_edge.errors import InputError
 
 FLAT = np.zeros((9, 1, 3), np.float32)
@@ -283,7 +283,7 @@ class Terminal(io.StringIO):
 def test_progress_counts_windows(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with running.progress_bar("window", shown=True) as progress:
+    with _bars.progress_bar("window", shown=True) as progress:
         progress(1, 3)
         time.sleep(0.15)  # tqdm draws ten times a second at most
         progress(3, 3)
@@ -328,7 +328,7 @@ def test_help_has_groups_and_defaults(command, prog, capsys):
     assert out.startswith(f"usage: {prog} ")
     for group in ("input:", "output:", "running:", "talking:"):
         assert f"\n{group}\n" in out
-    assert "auto: cpu with onnxruntime, cuda:0 with" in out
+    assert "cuda:0 with TensorRT (default: auto)" in " ".join(out.split())
     assert "default: None" not in out
     assert "default: 0" not in out
 

@@ -13,8 +13,9 @@ import torch
 from cuda_stand_in import make_cuda_runtime
 from dlpack_peers import HandMade, Interface, opened
 
-from h2ot_edge.cuda.arrays import LEGACY_STREAM, DeviceArray, as_device_array
+from h2ot_edge.cuda.arrays import DeviceArray, as_device_array
 from h2ot_edge.cuda.cuda_python import CudaPython
+from h2ot_edge.cuda.memory import own_stream
 from h2ot_edge.errors import DeviceError, UsageError
 
 MANY = 10_000
@@ -44,11 +45,8 @@ def held(runtime):
 
 def filled(cuda, values):
     array = DeviceArray.allocate(cuda, values.shape, values.dtype)
-    with cuda.current():
-        stream = cuda.new_stream()
+    with own_stream(cuda) as stream:
         cuda.copy_to_device(array.ptr, values, stream)
-        cuda.synchronize(stream)
-        cuda.free_stream(stream)
     return array
 
 
@@ -319,7 +317,7 @@ def test_its_length_is_that_of_its_first_axis(cuda):
 def test_pytorch_on_a_gpu():
     cuda = CudaPython(0)
     values = torch.arange(24.0, device="cuda").reshape(2, 3, 4)
-    borrowed = as_device_array(values, stream=LEGACY_STREAM)
+    borrowed = as_device_array(values)
     assert (borrowed.ptr, borrowed.shape, borrowed.device) == (values.data_ptr(), (2, 3, 4), 0)
     ours = filled(cuda, np.arange(24, dtype=np.float32))
     taken = torch.from_dlpack(ours)
@@ -330,5 +328,5 @@ def test_pytorch_on_a_gpu():
     before = torch.cuda.mem_get_info()[0]
     for _ in range(MANY):
         torch.from_dlpack(DeviceArray.allocate(cuda, (1 << 20,), np.float32))
-        as_device_array(values, stream=LEGACY_STREAM)
+        as_device_array(values)
     assert before - torch.cuda.mem_get_info()[0] < 64 << 20

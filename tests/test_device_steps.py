@@ -1,5 +1,6 @@
 """What `scripts/verify_on_device` tries on a GPU, on a stand-in for TensorRT and CUDA."""
 
+import itertools
 import re
 import sys
 from dataclasses import replace
@@ -142,13 +143,21 @@ def test_memory_that_is_lost_fails(built, monkeypatch):
     )
 
 
-def test_an_engine_that_is_built_twice_fails(setting, monkeypatch):
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_engine_that_is_not_kept_fails(setting, monkeypatch, when):
     load = Engine.load
 
-    def forgetful(*args, **options):
+    def clear():
         for entry in EngineCache().entries():
             entry.remove()
-        return load(*args, **options)
+
+    def forgetful(*args, **options):
+        if when == "before":
+            clear()
+        engine = load(*args, **options)
+        if when == "after":
+            clear()
+        return engine
 
     monkeypatch.setattr(Engine, "load", forgetful)
     with pytest.raises(AssertionError) as error:
@@ -160,9 +169,12 @@ def test_an_engine_that_is_built_twice_fails(setting, monkeypatch):
     )
 
 
-def test_an_error_in_a_thread_is_raised():
-    with pytest.raises(ZeroDivisionError):
-        running._run_all([lambda: None, lambda: 1 // 0])
+def test_answers_that_change_in_threads_fail(built, monkeypatch):
+    answers = itertools.count()
+    monkeypatch.setattr(running, "_poses", lambda engine, window: np.array(next(answers)))
+    with pytest.raises(AssertionError) as error:
+        running.threads("tensorrt", built)
+    assert str(error.value) == "12 of 12 answers were not those of one thread"
 
 
 # what is not possible

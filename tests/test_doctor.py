@@ -145,10 +145,16 @@ NO_GPU_HERE = pytest.mark.skipif(system.driver_version() is not None, reason="th
             "pip install 'h2ot-edge[cuda]'",
         ),
         (
-            machine({"cuda": Answer(why="libcuda.so.1: cannot open shared object file")}),
+            machine({"cuda": Answer(why="libcurand.so.10: cannot open shared object file")}),
             "broken",
-            "CUDA's binding: libcuda.so.1: cannot open shared object file",
+            "CUDA's binding: libcurand.so.10: cannot open shared object file",
             "pip install 'h2ot-edge[cuda]' --force-reinstall",
+        ),
+        (
+            jetson({"cuda": Answer(why="libcuda.so.1: cannot open shared object file")}),
+            "not here",
+            "no NVIDIA driver is loaded",
+            "in a container, start it with docker run --runtime nvidia",
         ),
     ],
 )

@@ -1,6 +1,7 @@
 """Every road: whether it works on a machine, why not, and what helps."""
 
 import dataclasses
+import re
 
 import pytest
 from doctor_machines import (
@@ -150,6 +151,7 @@ def with_tensorrt(answer, on=machine, gpus=(RTX_4090,), **facts):
     return on({"cuda": cuda(*gpus), "tensorrt": answer}, **facts)
 
 
+GPU_WHEEL = r"\binstall\b[^&]*onnxruntime-gpu"
 APT = "sudo apt install python3-libnvinfer"
 
 
@@ -253,7 +255,12 @@ def test_tensorrt_that_does_not_work(on, state, why, fix):
 
 
 def test_no_fix_on_a_jetson_is_a_wheel_of_nvidia():
-    answers = [NOT_INSTALLED, Answer(why="cannot open"), Answer(facts={"version": "8.5.2.2"})]
+    answers = [
+        NOT_INSTALLED,
+        Answer(why="cannot open"),
+        Answer(why="cannot open", facts={"wheels": {"onnxruntime-gpu": "1.23.0"}}),
+        Answer(facts={"version": "8.5.2.2"}),
+    ]
     for answer in answers:
         for l4t in (None, "35.4.1", "36.3.0", "36.4.3", "39.2.0"):
             for environment in (None, "isolated", "with system packages"):
@@ -261,7 +268,16 @@ def test_no_fix_on_a_jetson_is_a_wheel_of_nvidia():
                 on = jetson(given, l4t=l4t, environment=environment)
                 fixes = [judged(name, on)[2] or "" for name in ROADS]
                 assert not [fix for fix in fixes if "pip install" in fix and "tensorrt" in fix]
-                assert not [fix for fix in fixes if "install onnxruntime-gpu" in fix]
+                assert not [fix for fix in fixes if re.search(GPU_WHEEL, fix)]
+
+
+def test_a_broken_onnxruntime_on_a_jetson_is_that_of_the_cpu_again():
+    broken = Answer(why="cannot open", facts={"wheels": {"onnxruntime-gpu": "1.23.0"}})
+    assert judged("onnxruntime-cpu", jetson({"onnxruntime": broken})) == (
+        "broken",
+        "onnxruntime: cannot open",
+        "pip uninstall -y onnxruntime-gpu && pip install 'h2ot-edge[ort]'",
+    )
 
 
 # TensorRT-RTX

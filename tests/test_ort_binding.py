@@ -12,13 +12,15 @@ import numpy as np
 import onnxruntime
 import pytest
 from cuda_stand_in import make_cuda_runtime
+from pycuda_stand_in import make_pycuda
 from tiny_models import answer, save_tiny, tiny_card
 
 from h2ot_edge.backends.ort import OnnxRuntimeBackend
 from h2ot_edge.backends.ort_binding import FixedBindings, run_at
 from h2ot_edge.backends.ort_options import OnnxRuntimeOptions
 from h2ot_edge.cuda import open_cuda
-from h2ot_edge.cuda.arrays import DeviceArray
+from h2ot_edge.cuda.arrays import LEGACY_STREAM, DeviceArray
+from h2ot_edge.cuda.memory import own_stream
 from h2ot_edge.errors import DeviceError, InputError, ModelFileError, UsageError
 
 CPU = ("cpu", 0)
@@ -48,6 +50,13 @@ def fixed(backend, *, numbered=True):
     )
 
 
+def raising(reason):
+    def fail(*_, **__):
+        raise RuntimeError(reason)
+
+    return fail
+
+
 @pytest.fixture
 def on_gpu(tmp_path, monkeypatch):
     """A backend that takes itself for one on cuda:0, whose memory is memory of this process."""
@@ -59,14 +68,11 @@ def on_gpu(tmp_path, monkeypatch):
 
 
 def on_device(array):
-    """A copy of a numpy array on the stand-in, and the stand-in."""
+    """A copy of a numpy array on the stand-in."""
     cuda = open_cuda("cuda-python")
     copy = DeviceArray.allocate(cuda, array.shape, array.dtype)
-    with cuda.current():
-        stream = cuda.new_stream()
+    with own_stream(cuda) as stream:
         cuda.copy_to_device(copy.ptr, array, stream)
-        cuda.synchronize(stream)
-        cuda.free_stream(stream)
     return copy
 
 
@@ -173,18 +179,32 @@ def test_an_error_at_fixed_addresses_is_translated(tmp_path):
     assert str(caught.value) == f"{path}: ONNX Runtime cannot run the model: {cause}"
 
 
-def test_an_error_of_cuda_is_one_of_the_device(tmp_path):
+NO_MEMORY = [
+    "CUDA failure 2: out of memory ; GPU=0",
+    "BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 8",
+    "BFCArena::AllocateRawInternal Available memory of 4 is smaller than requested bytes of 8",
+]
+FAILED = "CUDA failure 700: an illegal memory access was encountered"
+
+
+@pytest.mark.parametrize("reason", [*NO_MEMORY, FAILED])
+def test_an_error_of_cuda_is_one_of_the_device(tmp_path, reason):
     backend = opened(tmp_path)
-
-    def out_of_memory(*_):
-        raise RuntimeError("CUDA failure 2: out of memory")
-
-    backend._session.run = out_of_memory
+    backend._session.run = raising(reason)
     with pytest.raises(DeviceError) as caught:
         backend.run({"keypoints": windows(1)})
     assert str(caught.value) == (
-        f"{tmp_path / 'tiny.onnx'}: ONNX Runtime cannot run the model: "
-        "CUDA failure 2: out of memory"
+        f"{tmp_path / 'tiny.onnx'}: ONNX Runtime cannot run the model: {reason}"
+    )
+
+
+@pytest.mark.parametrize("reason", NO_MEMORY)
+def test_too_little_memory_to_load_a_model_is_no_fault_of_the_model(tmp_path, monkeypatch, reason):
+    monkeypatch.setattr(onnxruntime, "InferenceSession", raising(reason))
+    with pytest.raises(DeviceError) as caught:
+        opened(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path / 'tiny.onnx'}: ONNX Runtime cannot load the model: {reason}"
     )
 
 
@@ -218,6 +238,18 @@ def test_the_work_that_computes_an_input_is_waited_for(on_gpu):
     # On the stand-in nothing is done before somebody waits.
     poses = on_gpu.run_on_device({"keypoints": array})["poses"].to_numpy()
     np.testing.assert_allclose(poses, answer(feed), atol=1e-6)
+
+
+def test_pycuda_waits_for_a_stream_that_is_not_its_own(on_gpu, monkeypatch):
+    feed, cuda = windows(2), sys.modules["cuda.bindings.runtime"]
+    for name, module in make_pycuda(cuda).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    on_gpu._options = OnnxRuntimeOptions(cuda="pycuda")
+    array = on_device(feed)
+    array.ready_stream = LEGACY_STREAM
+    poses = on_gpu.run_on_device({"keypoints": array})["poses"].to_numpy()
+    np.testing.assert_allclose(poses, answer(feed), atol=1e-6)
+    assert cuda.gpu.misuse == []
 
 
 def test_device_arrays_go_back_when_nobody_has_them(on_gpu):

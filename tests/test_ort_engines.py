@@ -146,8 +146,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, fixed):
     )
 
 
-def test_a_build_is_announced(fixed, caplog):
+def test_a_build_is_announced(fixed, caplog, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     told(fixed)
+    told(fixed, ep_context="context.onnx", write=write_context)
     kept = folder(fixed)
     Path(kept, "tensorrt_sm87.engine").write_bytes(b"a plan")
     folder(fixed)
@@ -157,6 +159,7 @@ def test_a_build_is_announced(fixed, caplog):
             logging.WARNING,
             begin + "it is not kept; pass engine_cache=FOLDER or ep_context=FILE.onnx to keep it",
         ),
+        (logging.WARNING, f"{begin}it is kept in context.onnx"),
         (logging.WARNING, f"{begin}it is kept in {kept}"),
     ]
 

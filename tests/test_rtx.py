@@ -15,10 +15,8 @@ from small_networks import SMALL, SmallPosedMotionBERT, graph_of, small_network
 from h2ot_edge._tensorrt import tensorrt_library
 from h2ot_edge.engines import plan
 from h2ot_edge.errors import BuildError, MissingExtra, UnknownName
-from h2ot_edge.export import PRUNERS, RECOVERERS, ExportOptions, TokenPlan, export_model
-from h2ot_edge.export.backbones.motionbert import FAMILY
+from h2ot_edge.export import PRUNERS, RECOVERERS, TokenPlan
 from h2ot_edge.export.layers import published_init
-from h2ot_edge.export.options import choose_plan
 from h2ot_edge.export.tracing import without_outputs
 from h2ot_edge.zoo import models
 
@@ -92,15 +90,6 @@ def test_an_embedding_of_whole_poses_builds(prune, recover, batch):
 @pytest.mark.parametrize("name", [name for name, model in models().items() if model.ready])
 def test_every_model_that_ships_builds(name):
     assert len(rtx_plan(models()[name].path)) > models()[name].path.stat().st_size / 4
-
-
-@pytest.mark.slow
-def test_the_full_size_motionbert_builds(tmp_path):
-    path = tmp_path / "motionbert.onnx"
-    plan = choose_plan(FAMILY, 243)
-    assert plan.schedule == {1: 81}
-    export_model(ExportOptions(backbone="motionbert", variant="lite", plan=plan), path)
-    assert len(rtx_plan(path)) > path.stat().st_size / 2
 
 
 # how it is built

@@ -170,6 +170,18 @@ def test_batches_are_filled_across_clips():
     ]
 
 
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(1, [2]), (2, [2]), (3, [3]), (5, [4, 2]), (8, [4, 4])]
+)
+def test_a_call_of_too_few_windows_repeats_its_last_one(count, sizes):
+    plan = WindowPlan(clips=1, frames=9 * count, window=9, batch=4, least=2)
+    clips = np.arange(9 * count, dtype=np.float32).reshape(1, -1, 1, 1)
+    cut = [plan.cut(clips, windows) for windows in plan.batches()]
+    assert [len(windows) for windows in cut] == sizes
+    frames = np.concatenate(cut).reshape(-1, 9)[:, 0] / 9
+    assert frames.tolist() == [*range(count), *[count - 1] * (sum(sizes) - count)]
+
+
 def test_a_fixed_batch_repeats_its_last_window():
     plan = WindowPlan(clips=1, frames=27, window=9, batch=2, least=2)
     clip = np.arange(27, dtype=np.float32).reshape(1, 27, 1, 1)

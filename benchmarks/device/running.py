@@ -1,8 +1,8 @@
 """Steps that run engines on the GPU."""
 
 import os
-import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
@@ -17,6 +17,7 @@ from h2ot_edge.benchmarks.latency import in_turns
 from h2ot_edge.clips import Clip, read_clip
 from h2ot_edge.cuda import Cuda, open_cuda
 from h2ot_edge.cuda.arrays import DeviceArray
+from h2ot_edge.cuda.memory import own_stream
 from h2ot_edge.engine import Engine
 from h2ot_edge.keypoints import prepare_keypoints
 from h2ot_edge.skeleton import JOINTS
@@ -100,20 +101,19 @@ def threads(target: str, setting: Setting) -> Found:
     with _opened(setting, target, contexts=2) as engine:
         windows = _windows(engine, THREADS)
         expected = [_poses(engine, window) for window in windows]
-        wrong: list[int] = []
 
-        def call(number: int) -> None:
-            for _ in range(setting.rounds):
-                if not np.array_equal(_poses(engine, windows[number]), expected[number]):
-                    wrong.append(number)
+        def wrong_of(number: int) -> int:
+            given = (_poses(engine, windows[number]) for _ in range(setting.rounds))
+            return sum(not np.array_equal(poses, expected[number]) for poses in given)
 
-        _run_all([partial(call, number) for number in range(THREADS)])
+        with ThreadPoolExecutor(THREADS) as pool:
+            wrong = sum(pool.map(wrong_of, range(THREADS)))
         clip = read_clip(CLIP)
         pending = engine.infer_async(clip.keypoints, image_size=clip.image_size)
         np.testing.assert_array_equal(pending.result(), _lifted(engine, clip).astype(np.float32))
     answers = THREADS * setting.rounds
     if wrong:
-        raise AssertionError(f"{len(wrong)} of {answers} answers were not those of one thread")
+        raise AssertionError(f"{wrong} of {answers} answers were not those of one thread")
     figures = {"threads": THREADS, "contexts": 2, "answers": answers}
     return Found(f"{answers} answers in {THREADS} threads are those of one thread", figures)
 
@@ -189,31 +189,9 @@ def _kept(engine: Engine, reference: Engine, clip: Clip) -> tuple[int, int]:
 
 def _on_device(cuda: Cuda, array: FloatArray) -> DeviceArray:
     made = DeviceArray.allocate(cuda, array.shape, array.dtype)
-    with cuda.current():
-        stream = cuda.new_stream()
+    with own_stream(cuda) as stream:
         cuda.copy_to_device(made.ptr, array, stream)
-        cuda.synchronize(stream)
-        cuda.free_stream(stream)
     return made
-
-
-def _run_all(calls: list[Callable[[], None]]) -> None:
-    """Run calls in threads of their own; an error of one is raised here."""
-    raised: list[BaseException] = []
-
-    def run(call: Callable[[], None]) -> None:
-        try:
-            call()
-        except BaseException as error:
-            raised.append(error)
-
-    workers = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    if raised:
-        raise raised[0]
 
 
 def _lost_mib(cuda: Cuda, call: Callable[[], object], times: int) -> tuple[float, float]:

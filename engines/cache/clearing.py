@@ -104,8 +104,10 @@ def _remove_timings(folder: Path, older_than_days: float | None, cleared: Cleare
 
 
 def _remove_file(path: Path, cleared: Cleared) -> None:
-    cleared.removed[path.name] = path.stat().st_size
-    path.unlink()
+    with suppress(FileNotFoundError):  # another process was faster
+        size = path.stat().st_size
+        path.unlink()
+        cleared.removed[path.name] = size
 
 
 def _remove_unfinished(folder: Path, cleared: Cleared) -> None:
@@ -115,8 +117,9 @@ def _remove_unfinished(folder: Path, cleared: Cleared) -> None:
     for build in unfinished_in(folder):
         try:
             with _alone(folder, build.digest):
-                cleared.removed[build.path.name] = build.bytes
-                shutil.rmtree(build.path)
+                if build.path.is_dir():  # else it came to its end meanwhile
+                    cleared.removed[build.path.name] = build.bytes
+                    shutil.rmtree(build.path)
         except _Busy:
             cleared.busy.add(build.engine)
     for digest in locks_in(folder):

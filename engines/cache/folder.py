@@ -4,17 +4,17 @@
 * NAME-DIGEST.timing: a timing cache
 * .NAME-DIGEST.PROCESS.tmp: a folder in which an engine is being built
 * .DIGEST.lock: held for as long as that is
-* .NAME-DIGEST.timing.PROCESS.tmp: a timing cache that is being written, see `replacing`
+* .NAME-DIGEST.timing.RANDOM.tmp: a timing cache that is being written, see `replacing`
 """
 
 import os
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from h2ot_edge.engines.cache.entry import CacheEntry
+from h2ot_edge.engines.cache.entry import CacheEntry, last_written
 
 __all__ = [
     "Unfinished",
@@ -27,9 +27,8 @@ __all__ = [
 ]
 
 _TEMPORARY = re.compile(r"\.(?P<engine>.+-(?P<digest>[0-9a-f]{16}))\.(?P<process>\d+)\.tmp")
-_TIMING = re.compile(r"\..+-[0-9a-f]{16}\.timing\.\d+\.tmp")
+_TIMING = re.compile(r"\..+-[0-9a-f]{16}\.timing\.[0-9a-f]+\.tmp")
 _LOCK = re.compile(r"\.(?P<digest>[0-9a-f]{16})\.lock")
-_HOUR = 3600.0  # s
 
 
 @dataclass(frozen=True)
@@ -84,12 +83,9 @@ def timings_in(folder: Path) -> list[Path]:
 
 def abandoned_in(folder: Path) -> list[Path]:
     """Timing caches that a process was killed over: writing one takes no hour."""
-    now = time.time()
-    return [
-        path
-        for path in _files(folder)
-        if _TIMING.fullmatch(path.name) and now - path.stat().st_mtime > _HOUR
-    ]
+    hour_ago = datetime.now(timezone.utc) - timedelta(hours=1)
+    unfinished = (path for path in _files(folder) if _TIMING.fullmatch(path.name))
+    return [path for path in unfinished if (last_written([path]) or hour_ago) < hour_ago]
 
 
 def lock_in(folder: Path, digest: str) -> Path:

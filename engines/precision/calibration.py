@@ -3,7 +3,7 @@
 import contextlib
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import onnx
 
+from h2ot_edge._bars import Progress
 from h2ot_edge._files import sha256_of
 from h2ot_edge._names import require
 from h2ot_edge.benchmarks.motion.walking_windows import walking_windows
@@ -37,9 +38,6 @@ METHODS: tuple[Method, ...] = get_args(Method)
 FEWEST, MOST = 32, 256
 OWN_WINDOWS = 64
 OWN_SEED = 0
-
-Progress = Callable[[int, int], None]
-"""Told how many windows are done and how many there are."""
 
 
 @dataclass(frozen=True, eq=False)

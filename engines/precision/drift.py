@@ -8,11 +8,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from h2ot_edge._bars import Progress
 from h2ot_edge.benchmarks.motion.probe_windows import KINDS, probe_windows
 from h2ot_edge.benchmarks.motion.walking_windows import walking_windows
 from h2ot_edge.card import ModelCard
 from h2ot_edge.engines.onnx_model import open_session
-from h2ot_edge.engines.precision.calibration import OWN_SEED, Progress, batches
+from h2ot_edge.engines.precision.calibration import OWN_SEED, batches
 from h2ot_edge.spec import FloatArray
 
 __all__ = ["TORSO_MM", "Drift", "Outputs", "compare", "outputs_of", "verification_windows"]

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import onnx
 
+from h2ot_edge._bars import NamedProgress
 from h2ot_edge._files import sha256_of
 from h2ot_edge._names import look_up
 from h2ot_edge.benchmarks.latency import in_turns
@@ -45,9 +46,6 @@ QUANTISED_HALF_OPSET = 19
 
 ROUNDS = 20
 """Of timing float32 and int8-cpu against each other."""
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +114,7 @@ def lower_precision(
     source: Path,
     path: Path,
     options: PrecisionOptions,
-    progress: Progress = lambda doing, done, total: None,
+    progress: NamedProgress = lambda doing, done, total: None,
 ) -> ModelCard:
     """Lower the precision of a model file and write the result with its card.
 
@@ -171,7 +169,7 @@ def lowered(
     model: onnx.ModelProto,
     calibration: Calibration | None,
     options: PrecisionOptions,
-    progress: Progress = lambda doing, done, total: None,
+    progress: NamedProgress = lambda doing, done, total: None,
 ) -> tuple[onnx.ModelProto, dict[str, Any]]:
     """The graph in lower precision, and what was done to it.
 
@@ -219,7 +217,7 @@ def measured(
     result: onnx.ModelProto,
     card: ModelCard,
     options: PrecisionOptions,
-    progress: Progress,
+    progress: NamedProgress,
 ) -> dict[str, Any]:
     """Drift, emulated drift where there is float16, and times where the CPU is what counts."""
     windows = verification_windows(card)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from numpy.typing import NDArray
 
 from h2ot_edge._names import look_up, unknown
-from h2ot_edge._tensorrt import TARGETS
-from h2ot_edge.engine_file import EngineRecord, is_engine, sidecar_of
+from h2ot_edge.engine_file import EngineRecord, is_engine
 from h2ot_edge.errors import ModelFileError, UsageError
 from h2ot_edge.spec import TensorSpec
 
@@ -192,15 +191,7 @@ def _backend_of_engine(path: str | Path, backend: str) -> str:
             f"{path}: ONNX Runtime does not run TensorRT engines; give the .onnx file it was built "
             "from, or leave backend= out"
         )
-    if backend != "auto":
-        return backend
-    target = EngineRecord.read(path).target
-    if target not in TARGETS:
-        raise ModelFileError(
-            f"{sidecar_of(path)}: expected a target out of {', '.join(TARGETS)}, got {target!r}; "
-            "build the engine again with h2ot-build"
-        )
-    return target
+    return EngineRecord.read(path).target if backend == "auto" else backend
 
 
 def checked_device(device: str) -> str:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -28,12 +28,11 @@ from h2ot_edge.backends.ort_providers import (
     not_started,
     preload_cuda,
 )
+from h2ot_edge.cuda import Cuda, open_cuda
+from h2ot_edge.cuda.arrays import DeviceArray
+from h2ot_edge.cuda.memory import own_stream
 from h2ot_edge.errors import DeviceError, InputError, ModelFileError, UsageError
 from h2ot_edge.spec import TensorSpec
-
-if TYPE_CHECKING:
-    from h2ot_edge.cuda import Cuda
-    from h2ot_edge.cuda.arrays import DeviceArray
 
 __all__ = ["OnnxRuntimeBackend", "OnnxRuntimeOptions"]
 
@@ -46,6 +45,12 @@ _DTYPES = {
 }
 _FALLBACK_REFUSED = "fallback to CPU EP has been explicitly disabled"
 _CUDA_FAILED = "CUDA failure"
+# Of a GPU without memory left: its arena, its arena with a limit, and what is not in an arena.
+_NO_MEMORY = (
+    "Failed to allocate memory for requested buffer",
+    "is smaller than requested bytes",
+    f"{_CUDA_FAILED} 2:",
+)
 _NOT_STARTED = (_CUDA_FAILED, "Invalid device ID", "Please install TensorRT libraries")
 _ERRORS_ONLY = 3  # ONNX Runtime's log severity: 2 prints warnings about healthy graphs to stderr
 _DEFAULTS = OnnxRuntimeOptions()
@@ -64,6 +69,7 @@ class OnnxRuntimeBackend:
         UsageError: options that do not fit the device or the model.
         MissingExtra: onnxruntime is not installed.
         DeviceUnavailable: the provider or what it needs is not there.
+        DeviceError: there is too little memory.
         ModelFileError: ONNX Runtime cannot load the model.
     """
 
@@ -108,7 +114,7 @@ class OnnxRuntimeBackend:
                 return self._fixed.run(feed)
             return dict(zip(self._names, self._session.run(self._names, feed), strict=True))
 
-    def run_on_device(self, feed: Mapping[str, "DeviceArray"]) -> dict[str, "DeviceArray"]:
+    def run_on_device(self, feed: Mapping[str, DeviceArray]) -> dict[str, DeviceArray]:
         """Run the model once on arrays on its GPU; nothing is copied, and all is done on return.
 
         Args:
@@ -124,8 +130,6 @@ class OnnxRuntimeBackend:
             DeviceError: CUDA failed, or the GPU has no memory left.
             ModelFileError: ONNX Runtime cannot run the model.
         """
-        from h2ot_edge.cuda.arrays import DeviceArray
-
         self._check_takes_device_arrays()
         self._wait_for(feed)
         batch = feed[self.inputs[0].name].shape[0]
@@ -155,9 +159,7 @@ class OnnxRuntimeBackend:
         return ("cpu", 0) if self.device == "cpu" else ("cuda", _index(self.device))
 
     @cached_property
-    def _cuda(self) -> "Cuda":
-        from h2ot_edge.cuda import open_cuda
-
+    def _cuda(self) -> Cuda:
         return open_cuda(self._options.cuda, _index(self.device))
 
     def _load(self, ort: ModuleType, session_options: Any) -> Any:
@@ -187,9 +189,9 @@ class OnnxRuntimeBackend:
         except Exception as error:  # its exceptions share no base class below this
             if _FALLBACK_REFUSED in str(error):
                 raise not_started(folder, provider, self.device) from error
-            if any(sign in str(error) for sign in _NOT_STARTED):
+            if _shows(_NOT_STARTED, error) and not _shows(_NO_MEMORY, error):
                 raise not_started(folder, provider, self.device, str(error)) from error
-            raise _cannot(self._path, "load", error) from error
+            raise _cannot(self._path, "load", error, _NO_MEMORY) from error
         if provider not in session.get_providers():
             raise not_started(folder, provider, self.device)
         return session
@@ -206,7 +208,7 @@ class OnnxRuntimeBackend:
                 "was captured with; load the model with cuda_graph=False"
             )
 
-    def _wait_for(self, feed: Mapping[str, "DeviceArray"]) -> None:
+    def _wait_for(self, feed: Mapping[str, DeviceArray]) -> None:
         """Wait for the work that computes the inputs; check that they are on this GPU."""
         for name, array in feed.items():
             if array.device != _index(self.device):
@@ -215,8 +217,9 @@ class OnnxRuntimeBackend:
                     f"{self.device}; copy it there"
                 )
             if array.ready_stream is not None:
-                with self._cuda.current():
-                    self._cuda.synchronize(array.ready_stream)
+                # Not `synchronize`, which PyCUDA has for its own streams only.
+                with own_stream(self._cuda) as stream:
+                    self._cuda.wait_for(stream, array.ready_stream)
 
 
 def _session_options(ort: ModuleType, device: str, threads: int | None) -> Any:
@@ -253,13 +256,18 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # its exceptions share no base class below this
-        if _CUDA_FAILED in str(error):
-            raise DeviceError(f"{path}: ONNX Runtime cannot run the model: {error}") from error
-        raise _cannot(path, "run", error) from error
+        raise _cannot(path, "run", error, (_CUDA_FAILED, *_NO_MEMORY)) from error
 
 
-def _cannot(path: Path, doing: str, error: Exception) -> ModelFileError:
-    return ModelFileError(f"{path}: ONNX Runtime cannot {doing} the model: {error}")
+def _cannot(
+    path: Path, doing: str, error: Exception, signs_of_device: tuple[str, ...]
+) -> DeviceError | ModelFileError:
+    kind = DeviceError if _shows(signs_of_device, error) else ModelFileError
+    return kind(f"{path}: ONNX Runtime cannot {doing} the model: {error}")
+
+
+def _shows(signs: tuple[str, ...], error: Exception) -> bool:
+    return any(sign in str(error) for sign in signs)
 
 
 def _spec(item: Any) -> TensorSpec:

@@ -3,14 +3,14 @@
 import hashlib
 import json
 import logging
-import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from h2ot_edge._files import make_folder_of, sha256_of
 from h2ot_edge.backends.ort_context import Context
-from h2ot_edge.backends.ort_options import OnnxRuntimeOptions, tensorrt_arguments
+from h2ot_edge.backends.ort_options import OnnxRuntimeOptions, PathLike, tensorrt_arguments
 from h2ot_edge.card import ModelCard
 from h2ot_edge.errors import UsageError
 
@@ -51,7 +51,8 @@ def engine_arguments(
         return
     _check_batch(card, options)
     engines = _engine_folder(path, options, tensorrt)
-    _tell_build(path, engines)
+    if engines is None or not any(engines.glob("*.engine")):
+        _tell_build(path, engines or options.ep_context)
     with _new_context(path, options, tensorrt) as raw:
         yield _arguments(options, index, card, engines, raw), options.profile
 
@@ -116,13 +117,10 @@ def _engine_folder(path: Path, options: OnnxRuntimeOptions, tensorrt: str | None
     return folder
 
 
-def _tell_build(path: Path, engines: Path | None) -> None:
-    if engines is None:
+def _tell_build(path: Path, place: PathLike | None) -> None:
+    kept = f"it is kept in {place}"
+    if place is None:
         kept = "it is not kept; pass engine_cache=FOLDER or ep_context=FILE.onnx to keep it"
-    elif any(engines.glob("*.engine")):
-        return
-    else:
-        kept = f"it is kept in {engines}"
     _logger.warning(
         "ONNX Runtime builds a TensorRT engine of %s, which can take minutes; %s", path, kept
     )
@@ -140,7 +138,7 @@ def _new_context(
     if final.resolve() == path.resolve():
         raise UsageError(f"ep_context: {final} is the model itself; give another name")
     make_folder_of(final)
-    raw = final.with_name(f".{final.stem}.{os.getpid()}.tmp.onnx")
+    raw = final.with_name(f".{final.stem}.{secrets.token_hex(4)}.tmp.onnx")
     try:
         yield raw
         Context(tensorrt, options.profile).write(raw, path, final)

@@ -13,6 +13,7 @@ from h2ot_edge.system import jetson
 __all__ = [
     "BUILDS",
     "OnnxRuntimeOptions",
+    "PathLike",
     "Provider",
     "cuda_arguments",
     "given",

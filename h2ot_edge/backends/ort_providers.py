@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import ctypes.util
 import importlib
-import importlib.metadata
 import io
 import logging
 import mmap
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from h2ot_edge._names import versions_of
 from h2ot_edge.errors import DeviceUnavailable
 from h2ot_edge.system import jetson
 
@@ -169,10 +169,7 @@ def _no_tensorrt(device: str, major: int, cuda: int | None, error: OSError) -> D
 
 def _installed_tensorrt() -> list[str]:
     """Every TensorRT that can be found, as words."""
-    found = []
-    for name in _DISTRIBUTIONS:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found.append(f"{name} {importlib.metadata.version(name)}")
+    found = [" ".join(pair) for pair in versions_of(*_DISTRIBUTIONS).items()]
     library = ctypes.util.find_library("nvinfer")
     return [*found, library] if library else found
 

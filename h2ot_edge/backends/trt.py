@@ -61,7 +61,7 @@ class TensorRtBackend:
                 f"cuda_graph: {cuda.binding} cannot capture graphs; use cuda='cuda-python', or "
                 "leave it out"
             )
-        self.path = path if is_engine(path) else _build(path, target, cuda, options)
+        self.path = _engine_of(path, target, cuda, options)
         self._loaded = _Loaded(library, cuda)
         # Also where nobody closes: a GPU's memory outlives the Python objects that know of it.
         self._unclosed = weakref.finalize(self, _let_go, self._loaded)
@@ -152,6 +152,8 @@ class _Loaded:
         self.engine = self._checked(engine, "load the engine", path)
         if record.options.get("strip_weights"):
             self._put_weights_in(path, record, options.weights)
+        elif options.weights is not None:
+            raise UsageError(f"weights: {path} was built with its weights; leave it out")
         for _ in range(options.contexts):
             self._add_context(options.cuda_graph)
 
@@ -231,8 +233,12 @@ def _let_go(loaded: _Loaded) -> None:
         _logger.warning("an engine on cuda:%d could not be freed: %s", loaded.cuda.device, error)
 
 
-def _build(path: Path, target: Target, cuda: Cuda, options: TensorRtOptions) -> Path:
-    """The engine of an ONNX file, out of the cache or built now."""
+def _engine_of(path: Path, target: Target, cuda: Cuda, options: TensorRtOptions) -> Path:
+    """The engine at a path, or that of the ONNX file there: out of the cache or built now."""
+    if is_engine(path):
+        if options.build is not None:
+            raise UsageError(f"build: {path} is built already; leave it out, or give an ONNX file")
+        return path
     from h2ot_edge.engines.build import cached_engine
     from h2ot_edge.engines.options import BuildOptions
 

@@ -55,11 +55,7 @@ class BoundContext:
         self._buffers: dict[str, _Buffer] = {}
         self._stream = stream
         self._context = self._checked(engine.create_execution_context(), "make a context")
-        try:
-            self._choose_profile()
-        except BaseException:
-            self.close()
-            raise
+        self._choose_profile()
 
     def run(self, feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the engine on host arrays; they are staged in page-locked memory."""
@@ -154,7 +150,6 @@ class BoundContext:
         if known is not None and known.host.nbytes >= nbytes:
             return known
         if known is not None:
-            self._forget_graph()
             self._free_buffer(spec.name)
         pointer = self._cuda.allocate(nbytes)
         try:
@@ -183,7 +178,7 @@ class BoundContext:
             return
         self._enqueue(pointers)
         if self._graphs and repeated:
-            # Captured after a call, since TensorRT sets itself up in the first one of a shape.
+            # After a call that is done, since TensorRT sets itself up in the first of a shape.
             self._cuda.synchronize(self._stream)
             self._graph = self._captured(pointers)
 

@@ -5,15 +5,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from h2ot_edge._bars import named_progress
+from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.engine_options import (
     add_engine_options,
     build_options,
     device_of,
     engine_rows,
+    refuse_engine_options,
 )
 from h2ot_edge.cli.output import precision_rows, write_json, write_rows
 from h2ot_edge.cli.precision import add_precision, precision_of_arguments
-from h2ot_edge.cli.running import named_progress
 from h2ot_edge.engine_file import ENGINE_SUFFIXES, EngineRecord, is_engine
 from h2ot_edge.errors import UsageError
 from h2ot_edge.zoo import resolve
@@ -45,11 +47,21 @@ def run(args: argparse.Namespace) -> int:
     precision = precision_of_arguments(args)
     path = _output(args, precision)
     source = resolve(args.model)
+    ModelCard.from_onnx(source)  # or that error, before a GPU is looked for
     if not is_engine(path):
         assert precision is not None
+        refuse_engine_options(args)
         return _lower(source, path, precision, args)
     if precision is None:
         return _build(source, path, args)
+    if precision.precision == "int8-cpu":
+        raise UsageError(
+            "--precision int8-cpu: such models are for ONNX Runtime on CPUs, which run no engines; "
+            "give fp16 or int8, or -o FILE.onnx and no --target"
+        )
+    # What goes wrong with the engine is better known before the minutes of the lowering.
+    build_options(args)
+    device_of(args)
     with TemporaryDirectory() as folder:
         lowered = Path(folder) / path.with_suffix(".onnx").name
         _lowered(source, lowered, precision, args)

@@ -14,7 +14,15 @@ from h2ot_edge.errors import UsageError
 if TYPE_CHECKING:
     from h2ot_edge.engines.options import BuildOptions
 
-__all__ = ["add_engine_options", "build_options", "device_of", "engine_rows"]
+__all__ = [
+    "add_engine_options",
+    "build_options",
+    "device_of",
+    "engine_rows",
+    "refuse_engine_options",
+]
+
+_BATCH = "1:1:8"
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +39,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         "--cuda", default="auto", metavar="NAME", help=f"binding of CUDA: {', '.join(BINDINGS)}"
     )
     group.add_argument(
-        "--batch", default="1:1:8", metavar="MIN:OPT:MAX",
+        "--batch", default=_BATCH, metavar="MIN:OPT:MAX",
         help="windows of a call: fewest, usual, most; where the model leaves them free",
     )  # fmt: skip
     group.add_argument(
@@ -43,7 +51,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--typing", default="auto", metavar="NAME",
-        help="strong: types are those of the graph; weak: TensorRT may take more precise ones; auto",
+        help="strong: types are those of the graph; weak: or more precise; auto: strong if it can",
     )  # fmt: skip
     group.add_argument(
         "--timing-cache", type=Path, metavar="FILE",
@@ -59,7 +67,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     weights = group.add_mutually_exclusive_group()
     weights.add_argument("--refit", action="store_true", help="weights may be exchanged later")
     weights.add_argument(
-        "--strip-weights", action="store_true", help="leave the weights out; loading needs the model"
+        "--strip-weights", action="store_true", help="leave the weights out; loading takes them"
     )
     group.add_argument("--dla-core", type=int, metavar="N", help="build for a DLA of a Jetson")
     group.add_argument(
@@ -96,6 +104,33 @@ def build_options(args: argparse.Namespace) -> "BuildOptions":
         compute_capability=args.compute_capability,
         layer_details=args.profile,
     )
+
+
+def refuse_engine_options(args: argparse.Namespace) -> None:
+    """Refuse what says how to build an engine, where none is built.
+
+    Raises:
+        UsageError: with the first such option.
+    """
+    given = {
+        "--batch": args.batch != _BATCH,
+        "--workspace-mib": args.workspace_mib is not None,
+        "--optimization-level": args.optimization_level is not None,
+        "--typing": args.typing != "auto",
+        "--timing-cache": args.timing_cache is not None,
+        "--version-compatible": args.version_compatible,
+        "--hardware-compatibility": args.hardware_compatibility != "none",
+        "--refit": args.refit,
+        "--strip-weights": args.strip_weights,
+        "--dla-core": args.dla_core is not None,
+        "--compute-capability": args.compute_capability is not None,
+        "--profile": args.profile,
+        "--force": args.force,
+    }
+    for option in (option for option, value in given.items() if value):
+        raise UsageError(
+            f"{option}: no engine is built here; leave it out, or give --target or -o FILE.engine"
+        )
 
 
 def device_of(args: argparse.Namespace) -> Cuda | None:

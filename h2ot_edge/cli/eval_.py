@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from h2ot_edge._bars import progress_bar
 from h2ot_edge._files import replacing, sha256_of
 from h2ot_edge._names import look_up, require
 from h2ot_edge._version import __version__
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.output import write_json, write_rows
-from h2ot_edge.cli.running import add_running, load_engine, named_models, progress_bar
+from h2ot_edge.cli.running import add_running, load_engine, named_models
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import UsageError
 from h2ot_edge.skeleton import JOINTS

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from h2ot_edge._bars import named_progress
 from h2ot_edge._names import require
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.output import listed, precision_rows, tokens_in_words, write_json, write_rows
 from h2ot_edge.cli.precision import add_precision, precision_of_arguments
-from h2ot_edge.cli.running import named_progress
 from h2ot_edge.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from h2ot_edge._bars import progress_bar
 from h2ot_edge._files import make_folder_of
 from h2ot_edge._names import require
 from h2ot_edge.cli.output import write_json, write_rows
-from h2ot_edge.cli.running import add_running, load_engine, progress_bar
+from h2ot_edge.cli.running import add_running, load_engine
 from h2ot_edge.clips import Clip, check_poses_path, read_clip, write_poses
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import UsageError

@@ -20,7 +20,7 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
         "--precision",
         default="fp32",
         metavar="NAME",
-        help="fp16, int8 (TensorRT: Q/DQ, the rest float16), int8-cpu (ONNX Runtime on CPUs) or fp32",
+        help="fp16, int8 (TensorRT: Q/DQ, the rest float16), int8-cpu (ONNX Runtime, CPU), fp32",
     )
     group.add_argument(
         "--calibration", type=Path, nargs="+", default=[], metavar="CLIP",
@@ -77,4 +77,3 @@ def precision_of_arguments(args: argparse.Namespace) -> "PrecisionOptions | None
         max_drift_mm=args.max_drift_mm,
         min_speedup=args.min_speedup,
     )
-

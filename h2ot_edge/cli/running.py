@@ -1,21 +1,17 @@
-"""What commands that run models have in common: options, loading, a bar."""
+"""What commands that run models have in common: options, loading."""
 
 import argparse
 import logging
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from h2ot_edge._names import require
 from h2ot_edge.backends import BACKENDS
-from h2ot_edge.engine import Engine, Progress
+from h2ot_edge.engine import Engine
 from h2ot_edge.engine_file import is_engine
-from h2ot_edge.errors import MissingExtra, UsageError
+from h2ot_edge.errors import UsageError
 from h2ot_edge.zoo import resolve
 
-__all__ = ["add_running", "load_engine", "named_models", "named_progress", "progress_bar"]
+__all__ = ["add_running", "load_engine", "named_models"]
 
 _logger = logging.getLogger(__name__)
 
@@ -67,44 +63,3 @@ def load_engine(path: str | Path, args: argparse.Namespace) -> Engine:
     if engine.card.weights.get("source") == "random":
         _logger.warning("the weights of this model are random, so its poses mean nothing")
     return engine
-
-
-@contextmanager
-def progress_bar(unit: str, *, shown: bool) -> Iterator[Progress | None]:
-    """A bar to be told how much is done and how much there is, on a terminal only."""
-    with _bar(unit, shown=shown) as bar:
-        yield None if bar is None else lambda done, total: _move(bar, done, total)
-
-
-@contextmanager
-def named_progress(unit: str, *, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """As `progress_bar`, to be told also what is being done."""
-    with _bar(unit, shown=shown) as bar:
-
-        def tell(doing: str, done: int, total: int) -> None:
-            if bar is not None:
-                bar.set_description_str(doing, refresh=False)
-                _move(bar, done, total)
-
-        yield tell
-
-
-@contextmanager
-def _bar(unit: str, *, shown: bool) -> Iterator[Any]:
-    """A bar of tqdm, or None."""
-    if not (shown and sys.stderr.isatty()):
-        yield None
-        return
-    try:
-        tqdm = require("tqdm", "ort")
-    except MissingExtra as error:  # a bar is no reason not to work
-        _logger.info("no progress bar: %s", error)
-        yield None
-        return
-    with tqdm.tqdm(unit=unit, leave=False) as bar:
-        yield bar
-
-
-def _move(bar: Any, done: int, total: int) -> None:
-    bar.total = total
-    bar.update(done - bar.n)

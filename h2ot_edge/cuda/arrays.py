@@ -193,15 +193,14 @@ def is_device_array(array: object) -> bool:
     return _number_of(array) is not None or hasattr(array, "__cuda_array_interface__")
 
 
-def as_device_array(array: Any, *, stream: int | None = None, device: int = 0) -> DeviceArray:
+def as_device_array(array: Any, *, device: int = 0) -> DeviceArray:
     """The memory of an array of PyTorch, CuPy, JAX, Numba, PyCUDA, ..., borrowed without a copy.
 
     Its type is kept, for the caller to check.
 
     Args:
-        array: speaks DLPack or the CUDA array interface; a `DeviceArray` is given back.
-        stream: handle of the stream in which it will be used. Producers that speak DLPack make it
-            wait for them; what it has to wait for otherwise is in `ready_stream`.
+        array: speaks DLPack or the CUDA array interface; a `DeviceArray` is given back. What has
+            to be waited for is in its `ready_stream`.
         device: number of the device where it will be used. Without DLPack an array does not tell
             where it is, and is taken to be there.
 
@@ -219,7 +218,7 @@ def as_device_array(array: Any, *, stream: int | None = None, device: int = 0) -
         return array
     # Not the CUDA array interface first: it names no device, and PyTorch's no stream.
     if number is not None:
-        return _through_dlpack(array, stream)
+        return _through_dlpack(array)
     interface = getattr(array, "__cuda_array_interface__", None)
     if interface is None:
         raise _not_on_device(array)
@@ -232,18 +231,18 @@ def _number_of(array: object) -> int | None:
     return where[1] if where is not None and where[0] == dlpack.CUDA else None
 
 
-def _through_dlpack(array: Any, stream: int | None) -> DeviceArray:
+def _through_dlpack(array: Any) -> DeviceArray:
     kind = _kind(array)
     try:
-        borrowed = dlpack.borrow(array, stream)
+        # None should mean the same stream, but older PyTorch then waits for nothing.
+        borrowed = dlpack.borrow(array, LEGACY_STREAM)
     except Exception as error:  # of the producer: they share no base, and only it is called
         raise InputError(f"{kind}: it cannot be borrowed through DLPack: {error}") from error
-    ready = LEGACY_STREAM if stream is None else None
-    return _checked(kind, borrowed.interface, borrowed.device[1], borrowed.owner, ready)
+    return _checked(kind, borrowed.interface, borrowed.device[1], borrowed.owner, LEGACY_STREAM)
 
 
 def _checked(
-    kind: str, interface: dlpack.Interface, device: int, owner: object, ready: int | None
+    kind: str, interface: dlpack.Interface, device: int, owner: object, ready: int
 ) -> DeviceArray:
     ptr, readonly = interface["data"]
     shape, dtype = tuple(interface["shape"]), np.dtype(interface["typestr"])

@@ -2,6 +2,8 @@
 
 import logging
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from h2ot_edge.errors import DeviceError
 if TYPE_CHECKING:
     from h2ot_edge.cuda import Cuda
 
-__all__ = ["DeviceMemory"]
+__all__ = ["DeviceMemory", "own_stream"]
 
 _logger = logging.getLogger(__name__)
 
@@ -36,14 +38,20 @@ class DeviceMemory:
 
     def copy_to_host(self, host: NDArray[Any], pointer: int) -> None:
         """Fill a C-contiguous array from `pointer`, an address in the block, and wait for it."""
-        cuda = self._cuda
-        with cuda.current():
-            stream = cuda.new_stream()
-            try:
-                cuda.copy_to_host(host, pointer, stream)
-                cuda.synchronize(stream)
-            finally:
-                cuda.free_stream(stream)
+        with own_stream(self._cuda) as stream:
+            self._cuda.copy_to_host(host, pointer, stream)
+
+
+@contextmanager
+def own_stream(cuda: "Cuda") -> Iterator[int]:
+    """A stream for the block; the device is current in it, and all is done when it ends well."""
+    with cuda.current():
+        stream = cuda.new_stream()
+        try:
+            yield stream
+            cuda.synchronize(stream)
+        finally:
+            cuda.free_stream(stream)
 
 
 def _give_back(cuda: "Cuda", pointer: int) -> None:

@@ -1,5 +1,6 @@
 """Whether there is a GPU that CUDA can use."""
 
+from h2ot_edge.cuda import Gpu
 from h2ot_edge.doctor import jetpack
 from h2ot_edge.doctor.finding import Finding, Verdict
 from h2ot_edge.doctor.machine import Machine
@@ -7,7 +8,7 @@ from h2ot_edge.doctor.machine import Machine
 __all__ = ["gpu", "may_be_there", "named", "needed"]
 
 _TOO_OLD = "cudaErrorInsufficientDriver"
-_NO_DEVICE = "cudaErrorNoDevice"
+_NO_DEVICE = "no CUDA-capable device"
 
 
 def gpu(machine: Machine) -> Finding:
@@ -29,8 +30,7 @@ def may_be_there(machine: Machine) -> bool:
 
 def named(machine: Machine) -> str:
     """The first GPU, which is `cuda:0`."""
-    first = machine.gpus[0]
-    return f"{first['name']} (compute capability {first['compute_capability']})"
+    return str(Gpu(**machine.gpus[0]))
 
 
 def _all(machine: Machine) -> str:
@@ -41,17 +41,20 @@ def _all(machine: Machine) -> str:
 
 def _trouble(machine: Machine) -> Verdict | None:
     answer, error = machine.answers["cuda"], machine.fact("cuda", "error")
+    why = answer.why or ""
     if not answer.there:
         return _no_binding(machine)
+    if "libcuda.so" in why:  # without which PyCUDA cannot even be imported
+        return _no_driver(machine)
     if error == _TOO_OLD:
         return _no_driver(machine) if machine.fact("cuda", "driver") is None else _old(machine)
-    if error == _NO_DEVICE or (answer.works and not machine.gpus):
+    if _NO_DEVICE in why or (answer.works and not machine.gpus):
         return _no_device(machine)
     if error is not None:
         fix = "see what nvidia-smi says; after an update of the driver, start the machine again"
-        return "broken", f"CUDA does not start: {answer.why} ({error})", fix
-    if answer.why is not None:
-        return "broken", f"CUDA's binding: {answer.why}", f"{_install(machine)} --force-reinstall"
+        return "broken", f"CUDA does not start: {why} ({error})", fix
+    if why:
+        return "broken", f"CUDA's binding: {why}", f"{_install(machine)} --force-reinstall"
     return None
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from h2ot_edge import __version__, system
+from h2ot_edge._names import versions_of
 from h2ot_edge.doctor.asking import Answer
-from h2ot_edge.doctor.probes import versions_of
 from h2ot_edge.system import Clock, Jetson, PowerMode
 
 __all__ = ["Machine", "look_at"]

@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from h2ot_edge._names import versions_of
 from h2ot_edge._tensorrt import Library, Target, tensorrt_library
 from h2ot_edge.backends import open_backend
 from h2ot_edge.backends.ort_providers import (
@@ -33,7 +33,7 @@ from h2ot_edge.cuda import Gpu
 from h2ot_edge.cuda.cuda_python import CudaPython, cuda_runtime
 from h2ot_edge.errors import DeviceUnavailable
 
-__all__ = ["PROBES", "main", "versions_of"]
+__all__ = ["PROBES", "main"]
 
 Facts = dict[str, Any]
 
@@ -141,17 +141,6 @@ def main(name: str) -> None:
     os.write(answer, json.dumps(told).encode())
     sys.stderr.flush()
     os._exit(0)  # libraries that have no GPU crash in their last breath too
-
-
-def versions_of(*names: str) -> dict[str, str]:
-    """Versions of those packages that are installed."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _findable(name: str) -> bool:

@@ -36,8 +36,11 @@ def _onnxruntime_cpu(machine: Machine) -> Verdict:
     if not answer.there:
         return "not here", "onnxruntime is not installed", "pip install 'h2ot-edge[ort]'"
     if answer.why is not None:
-        wheel = next(iter(answer.facts.get("wheels", {})), "onnxruntime")
-        return "broken", f"onnxruntime: {answer.why}", f"pip install --force-reinstall {wheel}"
+        wheels = list(answer.facts.get("wheels", {})) or ["onnxruntime"]
+        fix = f"pip install --force-reinstall {wheels[0]}"
+        if machine.jetson is not None:  # for which PyPI's onnxruntime-gpu is not
+            fix = f"pip uninstall -y {' '.join(wheels)} && pip install 'h2ot-edge[ort]'"
+        return "broken", f"onnxruntime: {answer.why}", fix
     return "works", f"ONNX Runtime {answer.facts['version']} ran a graph", None
 
 

@@ -1,6 +1,6 @@
 """Names of `cuda.bindings.runtime`, their numbers and texts."""
 
-from enum import IntEnum
+from enum import EnumMeta, IntEnum
 
 ERRORS = {
     "cudaSuccess": (0, "no error"),
@@ -49,8 +49,19 @@ ERRORS = {
 }
 
 
-cudaError_t = IntEnum("cudaError_t", {name: number for name, (number, _) in ERRORS.items()})
-cudaMemcpyKind = IntEnum(
+class _NoItems(EnumMeta):
+    """cuda-python's enumerations cannot be subscripted."""
+
+    def __getitem__(cls, name):
+        raise TypeError(f"type '{cls.__name__}' is not subscriptable")
+
+
+class Number(IntEnum, metaclass=_NoItems):
+    """An enumeration of cuda-python: equal to its number."""
+
+
+cudaError_t = Number("cudaError_t", {name: number for name, (number, _) in ERRORS.items()})
+cudaMemcpyKind = Number(
     "cudaMemcpyKind",
     {
         "cudaMemcpyHostToHost": 0,
@@ -60,7 +71,7 @@ cudaMemcpyKind = IntEnum(
         "cudaMemcpyDefault": 4,
     },
 )
-cudaMemoryType = IntEnum(
+cudaMemoryType = Number(
     "cudaMemoryType",
     {
         "cudaMemoryTypeUnregistered": 0,
@@ -69,7 +80,7 @@ cudaMemoryType = IntEnum(
         "cudaMemoryTypeManaged": 3,
     },
 )
-cudaStreamCaptureMode = IntEnum(
+cudaStreamCaptureMode = Number(
     "cudaStreamCaptureMode",
     {
         "cudaStreamCaptureModeGlobal": 0,

@@ -139,6 +139,11 @@ class Gpu(Recording):
             if any(address <= start < address + block.size for start in operation.touches):
                 self.misuse.append(f"{block} was freed before {operation.what} was done")
 
+    def reclaim(self, address):
+        """Free memory of TensorRT, from a destructor: whenever that is."""
+        with self.lock:
+            self.memory.free("device", address)
+
     def _waiting(self):
         return [operation for stream in self._streams() for operation in stream.work]
 

@@ -97,6 +97,27 @@ class Walk(ast.NodeVisitor):
         for target in node.targets:
             if isinstance(target, ast.Name):
                 self._scopes[-1][target.id] = kind or self._by_name.get(target.id)
+            if isinstance(target, ast.Attribute) and target.attr == "__class__":
+                self._scopes[-1][target.value.id] = kind.removeprefix("class ")
+
+    def visit_For(self, node):
+        self._bind(node.target, node.iter)
+        self.generic_visit(node)
+
+    def _visit_comprehension(self, node):
+        self._scopes.append(dict(self._scopes[-1]))
+        for loop in node.generators:
+            self._bind(loop.target, loop.iter)
+        self.generic_visit(node)
+        self._scopes.pop()
+
+    visit_GeneratorExp = visit_ListComp = visit_SetComp = visit_DictComp = _visit_comprehension
+
+    def _bind(self, target, things):
+        kind = self._kind(things)
+        if isinstance(target, ast.Name):
+            each = kind[5:] if kind and kind.startswith("each ") else None
+            self._scopes[-1][target.id] = each or self._by_name.get(target.id)
 
     # uses
 
@@ -113,7 +134,7 @@ class Walk(ast.NodeVisitor):
         self.generic_visit(node)
 
     def _note(self, kind, member, line, guarded):
-        if kind is None or member.startswith("_"):
+        if kind is None or member.startswith("_") or kind.startswith("each "):
             return
         owner = kind.removeprefix("class ")
         use = self.uses[member if kind == MODULE else f"{owner}.{member}"]
@@ -123,13 +144,15 @@ class Walk(ast.NodeVisitor):
     # types
 
     def _kind(self, node):
-        """`module`, a class as `class X`, an object as `X`, or None for what is not TensorRT's."""
+        """`module`, `class X`, `X` for an object, `each X` for several; None for anything else."""
         if isinstance(node, ast.Name):
             return self._scopes[-1].get(node.id)
         if isinstance(node, ast.Attribute):
             return self._kind_of_attribute(node)
         if isinstance(node, ast.Call):
             return self._kind_of_call(node)
+        if isinstance(node, ast.GeneratorExp | ast.ListComp):
+            return self._kind_of_several(node)
         if isinstance(node, ast.BoolOp):
             return next(filter(None, map(self._kind, node.values)), None)
         return None
@@ -138,9 +161,19 @@ class Walk(ast.NodeVisitor):
         owner = self._kind(node.value)
         if owner == MODULE:
             return f"class {node.attr}"
+        if owner is not None and node.attr.startswith("_"):
+            return None
         if owner is not None:
             return GIVES.get(f"{owner}.{node.attr}", owner if owner.startswith("class ") else None)
         return self._by_name.get(node.attr.lstrip("_"))
+
+    def _kind_of_several(self, node):
+        self._scopes.append(dict(self._scopes[-1]))
+        for loop in node.generators:
+            self._bind(loop.target, loop.iter)
+        kind = self._kind(node.elt)
+        self._scopes.pop()
+        return kind and f"each {kind}"
 
     def _kind_of_call(self, node):
         function = node.func

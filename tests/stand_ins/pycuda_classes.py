@@ -3,7 +3,6 @@
 import math
 
 from stand_ins.memory import Fault
-from stand_ins.streams import Event as Mark
 from stand_ins.streams import Stream as Queue
 
 
@@ -47,12 +46,6 @@ class Device:
     def retain_primary_context(self):
         """The context that the runtime API uses; not made current."""
         return self._py.context_kind(self._number, "primary")
-
-    def __eq__(self, other):
-        return isinstance(other, Device) and other._number == self._number
-
-    def __hash__(self):
-        return hash(self._number)
 
 
 class Context:
@@ -164,40 +157,9 @@ class Stream:
     def synchronize(self):
         self._py.call("cuStreamSynchronize", lambda: self._py.gpu.synchronize(self.handle))
 
-    def is_done(self):
-        return not self._py.gpu.get("stream", self.handle, "query").work
-
-    def wait_for_event(self, evt):
-        self._py.call("cuStreamWaitEvent", lambda: self._py.gpu.wait(self.handle, evt._handle))
-
     def __del__(self):
         if hasattr(self, "handle"):
             self._py.gpu.drop("stream", self.handle)
-
-
-class Event:
-    """A place in a stream."""
-
-    def __init__(self, flags=0):
-        self._handle = self._py.call(
-            "cuEventCreate", lambda: self._py.gpu.make("event", Mark(int(flags)))
-        )
-
-    def record(self, stream=None):
-        self._py.call("cuEventRecord", lambda: self._py.gpu.record(self._handle, handle_of(stream)))
-        return self
-
-    def synchronize(self):
-        self._py.call("cuEventSynchronize", lambda: self._py.gpu.finish(self._handle))
-        return self
-
-    def query(self):
-        mark = self._py.gpu.get("event", self._handle, "query").mark
-        return mark is None or mark.done
-
-    def __del__(self):
-        if hasattr(self, "_handle"):
-            self._py.gpu.drop("event", self._handle)
 
 
 def handle_of(stream):

@@ -2,8 +2,6 @@
 
 import ctypes
 
-import numpy as np
-
 from stand_ins.bindings import takes
 
 
@@ -107,35 +105,8 @@ class Dims:
         return repr(self._sizes)
 
 
-class Weights:
-    """The values of a constant."""
-
-    @takes("any")
-    def __init__(self, array):
-        self._array = np.ascontiguousarray(array)
-
-    @property
-    def dtype(self):
-        return self._lib.dtype_of_array(self._array)
-
-    @property
-    def size(self):
-        return self._array.size
-
-    @property
-    def nbytes(self):
-        return self._array.nbytes
-
-    def numpy(self):
-        return self._array
-
-
 class IHostMemory:
     """Bytes of the library; they can be read through the buffer protocol only."""
-
-    @property
-    def dtype(self):
-        return self._lib.trt.DataType.INT8
 
     @property
     def nbytes(self):

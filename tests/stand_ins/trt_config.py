@@ -13,8 +13,6 @@ class IOptimizationProfile:
         self._settings, self._shapes = {}, {}
         return self
 
-    extra_memory_target = setting("extra_memory_target", "any", 1.0)
-
     @takes("str", "shape", "shape", "shape")
     def set_shape(self, input, min, opt, max):
         self._shapes[input] = [tuple(min), tuple(opt), tuple(max)]
@@ -34,6 +32,7 @@ class ITimingCache:
     def serialize(self):
         text = json.dumps({"for": self._made_for, "times": self._times})
         return host_memory(self._lib, b"timing" + text.encode())
+
 
     @takes("ITimingCache", "bool")
     def combine(self, input_cache, ignore_mismatch):
@@ -60,19 +59,9 @@ class IBuilderConfig:
         self._settings, self._flags, self._previews = {}, {trt.BuilderFlag.TF32}, {}
         self._pools, self._profiles, self._cache, self._target = {}, [], None, None
 
-    def reset(self):
-        self._clear()
-
     builder_optimization_level = setting("builder_optimization_level", "int", 3)
-    avg_timing_iterations = setting("avg_timing_iterations", "int", 1)
-    min_timing_iterations = setting("min_timing_iterations", "int", 1)
-    max_aux_streams = setting("max_aux_streams", "int", -1)
     DLA_core = setting("DLA_core", "int", -1)
-    profile_stream = setting("profile_stream", "int", 0)
-    engine_capability = setting("engine_capability", "EngineCapability", None)
     progress_monitor = setting("progress_monitor", "IProgressMonitor|None", None)
-    runtime_platform = setting("runtime_platform", "RuntimePlatform", None)
-    max_workspace_size = setting("max_workspace_size", "size", 0)
 
     @property
     def default_device_type(self):
@@ -104,13 +93,13 @@ class IBuilderConfig:
 
     # flags
 
-    @property
-    def flags(self):
-        return sum(1 << flag.value for flag in self._flags)
-
     @takes("BuilderFlag")
     def set_flag(self, flag):
         self._flags.add(flag)
+
+    @property
+    def flags(self):
+        return sum(1 << flag.value for flag in self._flags)
 
     @takes("BuilderFlag")
     def clear_flag(self, flag):
@@ -133,6 +122,10 @@ class IBuilderConfig:
 
     # memory, shapes, timings
 
+    @property
+    def num_optimization_profiles(self):
+        return len(self._profiles)
+
     @takes("MemoryPoolType", "size")
     def set_memory_pool_limit(self, pool, pool_size):
         self._pools[pool.name] = pool_size
@@ -140,10 +133,6 @@ class IBuilderConfig:
     @takes("MemoryPoolType")
     def get_memory_pool_limit(self, pool):
         return self._pools.get(pool.name, self._lib.gpu.devices[0].memory)
-
-    @property
-    def num_optimization_profiles(self):
-        return len(self._profiles)
 
     @takes("IOptimizationProfile")
     def add_optimization_profile(self, profile):
@@ -198,7 +187,3 @@ class IBuilderConfig:
             return False
         self._target = compute_capability
         return True
-
-    @takes("size")
-    def get_compute_capability(self, index):
-        return self._target or self._lib.trt.ComputeCapability.NONE

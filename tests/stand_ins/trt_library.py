@@ -4,6 +4,7 @@ import re
 
 from stand_ins.names import rtx_names, tensorrt_names
 from stand_ins.older import NamesOf85
+from stand_ins.trt_lives import Lives
 
 NUMBERS = {
     "DataType": {
@@ -51,7 +52,8 @@ class Library:
         version: as numbers.
         rtx: whether it is TensorRT-RTX.
         dla_cores: how many of these there are.
-        alive: contexts, engines and runtimes, see `stand_ins.trt_lifetimes`.
+        lives: which contexts, engines and runtimes there are.
+        timed: names of the layers that the last build had no timings of.
     """
 
     def __init__(self, trt, version, gpu, flavour, dla_cores):
@@ -64,6 +66,8 @@ class Library:
         if not self.rtx and self.version < (8, 6):
             self.names = NamesOf85(self.names)
         self.dla_cores = dla_cores
+        self.lives = Lives(gpu)
+        self.timed = []
         self.bindings = "tensorrt_rtx_bindings.tensorrt_rtx" if self.rtx else "tensorrt.tensorrt"
 
     @property

@@ -24,32 +24,13 @@ class Layer:
 class ITensor:
     """A tensor of a network."""
 
-    def _init(self, name, dtype, shape, is_input=False):
+    def _init(self, name, dtype, shape):
         self._settings = {"name": name, "dtype": dtype, "shape": self._lib.dims(tuple(shape))}
-        self._input, self._output = is_input, False
         return self
 
     name = setting("name", "str", "")
     shape = setting("shape", "shape", ())
     dtype = setting("dtype", "DataType", None)
-    location = setting("location", "TensorLocation", None)
-    allowed_formats = setting("allowed_formats", "int", 1)
-
-    @property
-    def is_network_input(self):
-        return self._input
-
-    @property
-    def is_network_output(self):
-        return self._output
-
-    @property
-    def is_shape_tensor(self):
-        return False
-
-    @property
-    def is_execution_tensor(self):
-        return True
 
 
 class RigidITensor(ITensor):
@@ -123,9 +104,6 @@ class ILayer:
     def precision_is_set(self):
         return self._layer.precision is not None
 
-    def reset_precision(self):
-        self._layer.precision = None
-
     @takes("int", "DataType")
     def set_output_type(self, index, dtype):
         self._refuse_if_strong("ILayer::setOutputType")
@@ -137,10 +115,6 @@ class ILayer:
     @takes("int")
     def output_type_is_set(self, index):
         return index in self._layer.output_types
-
-    @takes("int")
-    def reset_output_type(self, index):
-        self._layer.output_types.pop(index, None)
 
     def _refuse_if_strong(self, method):
         if self._network._strong:
@@ -176,11 +150,6 @@ class IConstantLayer(ILayer):
         self._as("CONSTANT")
         return self._layer.values
 
-    @property
-    def shape(self):
-        self._as("CONSTANT")
-        return self._layer.outputs[0].shape
-
 
 class INetworkDefinition:
     """A network, filled by a parser."""
@@ -198,19 +167,6 @@ class INetworkDefinition:
         return self._lib.strong_only or (strong is not None and self._has(strong))
 
     name = setting("name", "str", "Unnamed Network 0")
-    error_recorder = setting("error_recorder", "any", None)
-
-    @property
-    def builder(self):
-        return self._builder
-
-    @property
-    def flags(self):
-        return self._flags
-
-    @takes("NetworkDefinitionCreationFlag")
-    def get_flag(self, flag):
-        return self._has(flag)
 
     def _has(self, flag):
         return bool(self._flags >> flag.value & 1)
@@ -220,14 +176,6 @@ class INetworkDefinition:
         if self._lib.rtx or self._lib.version >= (10,):
             return False
         return not self._has(self._lib.trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
-
-    @property
-    def has_implicit_batch_dimension(self):
-        return self._implicit
-
-    @property
-    def has_explicit_precision(self):
-        return False
 
     @property
     def num_layers(self):
@@ -253,16 +201,6 @@ class INetworkDefinition:
     @takes("int")
     def get_output(self, index):
         return _at(self, self._outputs, index, "INetworkDefinition::getOutput")
-
-    @takes("ITensor")
-    def mark_output(self, tensor):
-        tensor._output = True
-        self._outputs.append(tensor)
-
-    @takes("ITensor")
-    def unmark_output(self, tensor):
-        tensor._output = False
-        self._outputs.remove(tensor)
 
 
 def _at(owner, things, index, method):

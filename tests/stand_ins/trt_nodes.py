@@ -106,13 +106,13 @@ class Expansion:
 
     def input(self, name):
         """An input of the graph."""
-        tensor = self._tensor(name, *self._types[name], is_input=True)
+        tensor = self._tensor(name, *self._types[name])
         self._network._inputs.append(tensor)
         self.tensors[name] = tensor
 
     def output(self, name):
         """An output of the graph."""
-        self._network.mark_output(self._found(name))
+        self._network._outputs.append(self._found(name))
 
     def node(self, node):
         """The layers of a node."""
@@ -123,7 +123,7 @@ class Expansion:
         if node.op_type == "Sum":
             kinds *= len(node.input) - 1
         if node.op_type == "Clip" and "" in node.input:
-            kinds = ["ELEMENTWISE"]
+            kinds = ["ELEMENTWISE", "ELEMENTWISE"]
         inputs = self._inputs(node)
         for kind in kinds[:-1]:
             made = self._layer(kind, node, inputs, None)
@@ -240,10 +240,10 @@ class Expansion:
         self._network._layers.append(layer)
         return tensor
 
-    def _tensor(self, name, element, shape, is_input=False):
+    def _tensor(self, name, element, shape):
         dtype = None if element is None else dtype_of(self._lib, element)
         made = object.__new__(self._lib.trt.ITensor)
-        return made._init(name or "", dtype, shape, is_input)
+        return made._init(name or "", dtype, shape)
 
     def _unique(self, name):
         if name in self._names:

@@ -1,12 +1,13 @@
 """The parser of ONNX graphs."""
 
+import math
 from pathlib import Path
 
 import onnx
 from onnx import TensorProto, numpy_helper, shape_inference
 from onnx.external_data_helper import load_external_data_for_model
 
-from stand_ins.bindings import setting, takes
+from stand_ins.bindings import takes
 from stand_ins.trt_nodes import DTYPES, KINDS, Expansion, constant_of
 
 IMPLICIT = (
@@ -51,15 +52,6 @@ class ParserError:
     def desc(self):
         return self._text
 
-    def file(self):
-        return "ModelImporter.cpp"
-
-    def func(self):
-        return self._function
-
-    def line(self):
-        return 489
-
     def node(self):
         return self._number
 
@@ -68,15 +60,6 @@ class ParserError:
 
     def node_operator(self):
         return self._node.op_type if self._node is not None else ""
-
-    def local_function_stack(self):
-        return []
-
-    def local_function_stack_size(self):
-        return 0
-
-    def __str__(self):
-        return f"In node {self._number} ({self._function}): {self._code}: {self._text}"
 
 
 class OnnxParser:
@@ -87,8 +70,6 @@ class OnnxParser:
         self._network, self._logger = network, logger
         self._settings, self._errors, self._flags = {}, [], 0
 
-    flags = setting("flags", "int", 0)
-
     @property
     def num_errors(self):
         return len(self._errors)
@@ -96,17 +77,6 @@ class OnnxParser:
     @takes("int")
     def get_error(self, index):
         return self._errors[index] if 0 <= index < len(self._errors) else None
-
-    def clear_errors(self):
-        self._errors.clear()
-
-    @takes("str")
-    def supports_operator(self, op_name):
-        return op_name in KINDS and self._is_known(op_name)
-
-    @takes("str")
-    def parse_from_file(self, model):
-        return self.parse(Path(model).read_bytes(), model)
 
     @takes("buffer", "str|None")
     def parse(self, model, path=None):
@@ -122,12 +92,9 @@ class OnnxParser:
             return self._fail("INVALID_VALUE", f"Failed to open file: {error}", "importModel")
         return self._fill(proto)
 
-    @takes("buffer", "str|None")
-    def supports_model_v2(self, model, path=None):
-        raise NotImplementedError("the stand-in has no OnnxParser.supports_model_v2")
-
     def _fill(self, proto):
         graph = proto.graph
+        self._wrong = _wrong_shapes(proto)
         types, constants = _types_of(proto)
         made = Expansion(self._lib, self._network, types, constants)
         for value in graph.input:
@@ -161,6 +128,8 @@ class OnnxParser:
             raise Rejected("UNSUPPORTED_NODE", NO_PLUGIN, "importFallbackPluginImporter")
         if not known.issuperset(node.input):
             raise Rejected("INVALID_GRAPH", UNREGISTERED)
+        if node.name and f"node name: {node.name})" in self._wrong:
+            raise Rejected("INVALID_NODE", f"Invalid Node - {node.name}\n{self._wrong}")
         for name in node.output:
             self._check_type(node, name, types)
         check = getattr(self, f"_check_{node.op_type}", None)
@@ -181,6 +150,14 @@ class OnnxParser:
         if k is not None and int(numpy_helper.to_array(k).reshape(-1)[0]) > LARGEST_K:
             text = f"K not less than or equal to {LARGEST_K} is not supported."
             raise Rejected("UNSUPPORTED_NODE", text, "importTopK")
+
+    def _check_Reshape(self, node, types, constants):
+        before, after = types[node.input[0]][1], types[node.output[0]][1]
+        known = -1 not in (*before, *after)
+        if known and math.prod(before) != math.prod(after):
+            told = " to ".join(f"[{','.join(map(str, shape))}]" for shape in (before, after))
+            text = f"Shape Error (reshape changes volume. Reshaping {told}.)"
+            raise Rejected("INVALID_NODE", f"Invalid Node - {node.name}\n{text}")
 
     def _check_ScatterElements(self, node, types, constants):
         reduction = [a.s for a in node.attribute if a.name == "reduction" and a.s != b"none"]
@@ -232,6 +209,15 @@ class OnnxParser:
             self._lib.log(self._logger, "ERROR", line)
         self._lib.log(self._logger, "ERROR", f"({function}): {code}: {text}")
         return False
+
+
+def _wrong_shapes(proto):
+    """What ONNX finds wrong with shapes and types."""
+    try:
+        shape_inference.infer_shapes(proto, data_prop=True, strict_mode=True)
+    except shape_inference.InferenceError as error:
+        return str(error)
+    return ""
 
 
 def _types_of(proto):

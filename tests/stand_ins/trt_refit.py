@@ -25,15 +25,6 @@ class Refitter:
     def get_missing_weights(self):
         return sorted(self._plan.missing - set(self._given))
 
-    @takes("str", "Weights")
-    def set_named_weights(self, name, weights):
-        if name not in self.get_all_weights():
-            text = f"There are no weights {name}."
-            self._complain("setNamedWeights", text)
-            return False
-        self._given[name] = weights.numpy()
-        return True
-
     def refit_cuda_engine(self):
         missing = self.get_missing_weights()
         if missing:
@@ -54,7 +45,7 @@ class OnnxParserRefitter:
         self._refitter, self._logger = refitter, logger
 
     @takes("buffer", "str|None")
-    def refit(self, model, path=None):
+    def refit_from_bytes(self, model, path=None):
         try:
             graph = onnx.load_from_string(model).graph
         except Exception as error:
@@ -69,7 +60,7 @@ class OnnxParserRefitter:
     @takes("str")
     def refit_from_file(self, model):
         try:
-            return self.refit(Path(model).read_bytes(), model)
+            return self.refit_from_bytes(Path(model).read_bytes(), model)
         except OSError as error:
             self._lib.log(self._logger, "ERROR", f"Failed to open file: {error}")
             return False

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from h2ot_edge import zoo
+from h2ot_edge._bars import progress_bar
 from h2ot_edge._files import write_whole
 from h2ot_edge._names import require
 from h2ot_edge.benchmarks.accuracy.held_out import title_of
@@ -22,7 +23,7 @@ from h2ot_edge.benchmarks.motion.labelled import LabelledClip
 from h2ot_edge.benchmarks.motion.real_clips import read_real_clips
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.output import write_rows
-from h2ot_edge.cli.running import named_models, progress_bar
+from h2ot_edge.cli.running import named_models
 from h2ot_edge.errors import H2OTError, UsageError
 
 __all__ = ["main"]

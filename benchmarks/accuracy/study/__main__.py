@@ -6,12 +6,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from h2ot_edge._bars import progress_bar
 from h2ot_edge._names import require
 from h2ot_edge.benchmarks.accuracy.study import report
 from h2ot_edge.benchmarks.accuracy.study.pieces import measured
 from h2ot_edge.benchmarks.accuracy.study.setting import Study
 from h2ot_edge.cli.output import write_rows
-from h2ot_edge.cli.running import add_running, progress_bar
+from h2ot_edge.cli.running import add_running
 from h2ot_edge.errors import H2OTError, UsageError
 
 __all__ = ["main"]
