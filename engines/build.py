@@ -43,7 +43,8 @@ def build_engine(
         source: an ONNX file of h2ot-export or h2ot-build; its precision is that of the engine.
         path: the plan; `PATH.json` is written beside it. Both are written only when all is done.
         options: what to build.
-        cuda: the GPU to build on and for; None for the first one, TensorRT-RTX needs none.
+        cuda: the GPU to build on and for; None for the first one, TensorRT-RTX needs none
+            but for `refit` and `strip_weights`.
         timing_cache: see `plan_from_onnx`.
         progress: see `plan_from_onnx`.
 
@@ -126,7 +127,9 @@ def cached_engine(
 
 def _needed(cuda: Cuda | None, options: BuildOptions) -> Cuda | None:
     """The GPU that the build needs."""
-    return open_cuda() if cuda is None and options.target == "tensorrt" else cuda
+    # TensorRT-RTX 1.7.1 calls CUDA only where weights are apart from the code.
+    apart = options.refit or options.strip_weights
+    return open_cuda() if cuda is None and (options.target == "tensorrt" or apart) else cuda
 
 
 def _built_from(

@@ -110,6 +110,13 @@ def test_progress_counts_windows_to_the_end(tmp_path):
     assert seen == [(2, 5), (4, 5), (5, 5)]
 
 
+def test_a_call_is_never_smaller_than_the_model_takes(tmp_path):
+    seen = []
+    with load(tmp_path, tiny_card(batch=3), max_batch=1, overlap=0) as engine:
+        engine.infer(clip(40, 17, 3), progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(3, 5), (5, 5)]
+
+
 def test_an_engine_tells_what_it_is(engine):
     assert engine.card == tiny_card()
     assert (engine.backend, engine.device, engine.overlap) == ("onnxruntime", "cpu", 1)

@@ -110,7 +110,7 @@ def test_memory_has_real_addresses_and_is_nan_until_written(call):
     assert address % 256 == 0
     assert np.isnan(call.bytes_at(address, 12).view(np.float32)).all()
     call.bytes_at(address, 12)[:] = 0
-    assert call.cudaFree(address) == []
+    assert call.cudaFree(address) == call.cudaFree(0) == []
 
 
 @pytest.mark.parametrize(
@@ -386,6 +386,25 @@ def test_a_capture_is_ended_by_its_thread(call, cuda):
     assert error_of(seen[0]) == "cudaErrorStreamCaptureWrongThread"
 
 
+def test_the_default_stream_is_not_captured_and_no_other_twice(call, cuda):
+    mode = cuda.cudaStreamCaptureMode.cudaStreamCaptureModeRelaxed
+    assert error_of(cuda.cudaStreamBeginCapture(0, mode)) == "cudaErrorStreamCaptureImplicit"
+    stream = call.stream()
+    call.cudaStreamBeginCapture(stream, mode)
+    assert error_of(cuda.cudaStreamBeginCapture(stream, mode)) == "cudaErrorIllegalState"
+
+
+def test_an_event_in_a_capture_stays_in_it(call, cuda):
+    stream, event = call.stream(), call.cudaEventCreateWithFlags(0)
+    call.cudaEventSynchronize(event)
+    call.cudaStreamWaitEvent(stream, event, 0)
+    begin(call, stream)
+    call.cudaEventRecord(event, stream)
+    assert error_of(cuda.cudaEventSynchronize(event)) == "cudaErrorCapturedEvent"
+    answer = cuda.cudaStreamWaitEvent(call.stream(), event, 0)
+    assert error_of(answer) == "cudaErrorStreamCaptureUnsupported"
+
+
 # failures to order
 
 
@@ -400,7 +419,12 @@ def test_there_may_be_no_gpu():
     cuda = make_cuda_runtime(devices=0)
     assert cuda.cudaGetDeviceCount() == (100, None)
     assert error_of(cuda.cudaMalloc(4)) == "cudaErrorNoDevice"
-    assert cuda.cudaRuntimeGetVersion() == (0, 12060)
+    assert cuda.cudaRuntimeGetVersion() == cuda.cudaDriverGetVersion() == (0, 12060)
+
+
+def test_a_device_that_is_not_there_has_no_properties(cuda):
+    assert error_of(cuda.cudaGetDeviceProperties(1)) == "cudaErrorInvalidDevice"
+    assert hash(cuda.cudaStream_t(5)) == int(cuda.cudaStream_t(5)) == 5
 
 
 # pycuda
@@ -437,12 +461,23 @@ def test_pycuda_needs_a_context(driver, cuda):
         driver.Context.pop()
 
 
+def test_pycuda_is_started_first(cuda):
+    driver = make_pycuda(cuda)["pycuda.driver"]
+    with pytest.raises(driver.LogicError) as error:
+        driver.Device(0)
+    assert str(error.value) == "cuDeviceGet failed: initialization error"
+    cuda.gpu.fail["cuInit"] = "cudaErrorNoDevice"
+    with pytest.raises(driver.RuntimeError):
+        driver.init()
+
+
 def test_pycuda_tells_of_the_device(driver, primary):
     device = driver.Context.get_device()
     assert (device.name(), device.compute_capability()) == ("NVIDIA Orin", (8, 7))
     assert device.total_memory() == 8 << 30
     assert (driver.Device.count(), driver.get_version()) == (1, (12, 6, 0))
     assert driver.mem_get_info() == (8 << 30, 8 << 30)
+    assert (driver.get_driver_version(), device.pci_bus_id()) == (12060, "0000:00:00.0")
     with pytest.raises(driver.LogicError):
         driver.Device(1)
 
@@ -459,12 +494,32 @@ def test_pycuda_copies_through_a_stream(driver, primary, cuda):
     assert cuda.gpu.misuse == []
 
 
+def test_pycuda_copies_on_the_device_and_waits_for_all(driver, primary, cuda):
+    first, second, taken = (
+        driver.mem_alloc(4),
+        driver.mem_alloc(4),
+        driver.pagelocked_empty(4, "u1"),
+    )
+    cuda.gpu.memory.view(int(first), 4, "fill")[:] = 5
+    driver.memcpy_dtod_async(second, first, 4)
+    driver.memcpy_dtoh_async(taken, second)
+    driver.Context.synchronize()
+    assert taken.tolist() == [5] * 4
+
+
+def test_a_context_can_be_given_up(driver, cuda):
+    own = driver.Device(0).make_context()
+    own.detach()
+    assert driver.Context.get_current() is None
+
+
 def test_pycuda_frees_once_or_with_the_object(driver, primary, cuda):
     memory, array = driver.mem_alloc(8), driver.pagelocked_empty(8, np.uint8)
     memory.free()
     array.base.free()
-    with pytest.raises(driver.LogicError):
-        memory.free()
+    for block in (memory, array.base):
+        with pytest.raises(driver.LogicError, match="free failed: invalid resource handle"):
+            block.free()
     kept = [driver.mem_alloc(8), driver.pagelocked_empty(8, np.uint8), driver.Stream()]
     assert len(cuda.gpu.leaks()) == 3
     kept.clear()
@@ -489,6 +544,9 @@ def test_pycuda_failures_are_of_its_kinds(driver, primary, cuda):
     with pytest.raises(driver.MemoryError) as error:
         driver.mem_alloc(4)
     assert str(error.value) == "cuMemAlloc failed: out of memory"
+    cuda.gpu.fail["cuStreamCreate"] = "cudaErrorLaunchFailure"
+    with pytest.raises(driver.LaunchError):
+        driver.Stream()
     assert issubclass(driver.MemoryError, driver.Error)
     assert driver.MemoryError is not builtins.MemoryError
 

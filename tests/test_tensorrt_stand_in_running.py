@@ -11,8 +11,10 @@ from stand_ins.by_hand import (
     INPUT,
     OUTPUT,
     ROUND_TRIP,
+    RTX,
     Machine,
     information,
+    one,
     ready,
     tiny,
     windows,
@@ -73,6 +75,30 @@ def test_a_version_compatible_plan_needs_trust(ten):
     assert runtime.deserialize_cuda_engine(plan) is None
 
 
+def test_a_plan_whose_graph_is_no_graph(ten):
+    plan = bytearray(bytes(ten.build(tiny())))
+    plan[-tiny().ByteSize() :] = b"\xff" * tiny().ByteSize()
+    assert ten.load(bytes(plan))[1] is None
+    assert "Error Code 1: Serialization" in ten.errors[-1]
+
+
+@pytest.mark.parametrize(
+    ("target", "capability", "loads"),
+    [(None, (8, 6), True), (None, (7, 5), False), ("SM86", (8, 6), True), ("SM86", (8, 9), False)],
+)
+def test_an_engine_of_rtx_is_for_its_target(target, capability, loads):
+    machine = Machine(RTX, "tensorrt-rtx", compute_capability=capability)
+    network, _ = machine.network(one("Relu"))
+    config = machine.builder.create_builder_config()
+    if target:
+        config.num_compute_capabilities = 1
+        chosen = getattr(machine.trt.ComputeCapability, target)
+        assert config.set_compute_capability(chosen, 0)
+        assert not config.set_compute_capability(chosen, 1)
+    plan = machine.builder.build_serialized_network(network, config)
+    assert (machine.load(plan)[1] is not None) == loads
+
+
 def test_another_gpu_is_refused_or_warned_of(ten):
     plan = bytes(ten.build(tiny()))
     ada = Machine("10.3.0", compute_capability=(8, 9))
@@ -93,6 +119,11 @@ def test_an_engine_tells_of_its_tensors(machine):
     modes = machine.trt.TensorIOMode
     assert engine.get_tensor_mode(INPUT) == modes.INPUT
     assert engine.get_tensor_mode("other") == modes.NONE
+    assert engine.get_tensor_location(INPUT) == machine.trt.TensorLocation.DEVICE
+    assert engine.get_tensor_profile_shape(OUTPUT, 0) == []
+    assert engine.hardware_compatibility_level == machine.trt.HardwareCompatibilityLevel.NONE
+    assert engine.profiling_verbosity == machine.trt.ProfilingVerbosity.LAYER_NAMES_ONLY
+    assert (engine.num_optimization_profiles, engine.refittable) == (1, False)
     assert engine.get_tensor_dtype(OUTPUT) == machine.trt.float32
     assert tuple(engine.get_tensor_shape(OUTPUT)) == (-1, 9, 17, 3)
     shapes = engine.get_tensor_profile_shape(INPUT, 0)
@@ -100,6 +131,9 @@ def test_an_engine_tells_of_its_tensors(machine):
 
 
 def test_the_inspector_tells_what_was_asked_for(machine):
+    silent = machine.trt.ProfilingVerbosity.NONE
+    told = information(machine, machine.build(tiny(), profiling_verbosity=silent))
+    assert set(told["Layers"]) == {""}
     told = information(machine, machine.build(tiny()))
     tensors = "I/O Tensors" if machine.trt.__version__[:2] == "11" else "Bindings"
     assert told.keys() == {"Layers", tensors}
@@ -116,6 +150,13 @@ def test_the_inspector_tells_what_was_asked_for(machine):
             "Format/Datatype": "Row major linear FP32",
         }
     ]
+
+
+def test_the_inspector_tells_in_lines_too(ten):
+    _runtime, engine = ten.load(ten.build(tiny()))
+    form = ten.trt.LayerInformationFormat.ONELINE
+    told = engine.create_engine_inspector().get_engine_information(form)
+    assert told.split("\n")[-5:] == ["node_of_poses", "", "Bindings:", INPUT, OUTPUT]
 
 
 def test_attention_is_one_layer(ten):
@@ -197,6 +238,32 @@ def test_a_run_needs_shapes_addresses_and_room(ten):
     assert "3672 bytes from byte 0 of 8 bytes" in ten.gpu.misuse[0]
 
 
+def test_names_are_those_of_the_engine(ten):
+    _runtime, _engine, context, (source, _) = ready(ten)
+    assert context.get_tensor_address(INPUT) == source
+    assert not context.set_input_shape(OUTPUT, (1, 9, 17, 3))
+    assert tuple(context.get_tensor_shape("other")) == ()
+    assert not context.set_optimization_profile_async(1, ten.stream())
+    assert context.active_optimization_profile == 0
+    assert len(ten.errors) == 3
+
+
+def test_the_default_stream_is_warned_of(ten):
+    _runtime, _engine, context, _ = ready(ten)
+    assert context.execute_async_v3(0)
+    ten.cuda.cudaStreamSynchronize(0)
+    assert "Using default stream in enqueueV3()" in ten.log._lines[-1][1]
+
+
+def test_a_run_that_fails_breaks_the_device(ten):
+    _runtime, _engine, context, _ = ready(ten)
+    context._plan.model.graph.node[0].op_type = "NoSuchOperator"
+    stream = ten.stream()
+    assert context.execute_async_v3(stream)
+    assert ten.cuda.cudaStreamSynchronize(stream)[0].name == "cudaErrorLaunchFailure"
+    assert "the engine failed" in ten.gpu.misuse[0]
+
+
 def test_memory_must_live_until_the_run_is_done(ten):
     _runtime, _engine, context, (source, _) = ready(ten)
     stream = ten.stream()
@@ -276,6 +343,30 @@ def test_contexts_share_a_profile_since_ten(version, shared):
     assert not first.set_optimization_profile_async(1, stream)
 
 
+def test_another_profile_has_other_shapes(ten):
+    network, _ = ten.network(tiny())
+    config = ten.builder.create_builder_config()
+    for size in (1, 3):
+        profile = ten.builder.create_optimization_profile()
+        profile.set_shape(INPUT, *[(size, 9, 17, 3)] * 3)
+        config.add_optimization_profile(profile)
+    _runtime, engine = ten.load(ten.builder.build_serialized_network(network, config))
+    context = engine.create_execution_context()
+    assert context.set_input_shape(INPUT, (1, 9, 17, 3))
+    assert context.set_optimization_profile_async(1, ten.stream())
+    assert list(context.infer_shapes()) == [INPUT]
+    assert not context.set_input_shape(INPUT, (1, 9, 17, 3))
+    assert context.set_input_shape(INPUT, (3, 9, 17, 3))
+
+
+def test_fixed_shapes_need_no_profile(ten):
+    _runtime, engine = ten.load(ten.build(one("Relu")))
+    context = engine.create_execution_context()
+    assert context.infer_shapes() == []
+    assert context.set_input_shape("x", (2, 4))
+    assert [tuple(shape) for shape in engine.get_tensor_profile_shape("x", 0)] == [(2, 4)] * 3
+
+
 def test_a_profiler_is_told_of_every_layer(ten):
     class Profiler(ten.trt.IProfiler):
         def __init__(self):
@@ -309,7 +400,10 @@ def test_a_plan_without_weights_runs_when_they_are_put_in(ten, tmp_path):
     refitter = ten.trt.Refitter(engine, ten.log)
     assert refitter.get_missing_weights() == ["w"]
     assert not refitter.refit_cuda_engine()
-    assert ten.trt.OnnxParserRefitter(refitter, ten.log).refit_from_file(str(path))
+    reader = ten.trt.OnnxParserRefitter(refitter, ten.log)
+    assert not reader.refit_from_file(str(tmp_path / "none.onnx"))
+    assert not reader.refit_from_bytes(b"junk")
+    assert reader.refit_from_file(str(path))
     assert refitter.refit_cuda_engine()
     assert context.execute_async_v3(stream)
     ten.cuda.cudaStreamSynchronize(stream)

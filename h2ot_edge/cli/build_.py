@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from h2ot_edge._bars import named_progress
+from h2ot_edge._tensorrt import tensorrt_library
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.engine_options import (
     add_engine_options,
@@ -60,8 +61,9 @@ def run(args: argparse.Namespace) -> int:
             "give fp16 or int8, or -o FILE.onnx and no --target"
         )
     # What goes wrong with the engine is better known before the minutes of the lowering.
-    build_options(args)
+    options = build_options(args)
     device_of(args)
+    tensorrt_library(options.target)
     with TemporaryDirectory() as folder:
         lowered = Path(folder) / path.with_suffix(".onnx").name
         _lowered(source, lowered, precision, args)

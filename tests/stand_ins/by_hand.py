@@ -22,12 +22,11 @@ INPUT, OUTPUT = "keypoints", "poses"
 class Machine:
     """A GPU with one version of TensorRT, and what it takes to use that by hand."""
 
-    def __init__(self, version, flavour="tensorrt", cuda=None, **changes):
-        self.cuda = cuda or make_cuda_runtime(**changes)
+    def __init__(self, version, flavour="tensorrt", dla_cores=0, **changes):
+        self.cuda = make_cuda_runtime(**changes)
         self.gpu = self.cuda.gpu
-        self.trt = make_tensorrt(version, self.cuda, flavour=flavour)
+        self.trt = make_tensorrt(version, self.cuda, flavour=flavour, dla_cores=dla_cores)
         self.log = self.trt.Logger(self.trt.ILogger.WARNING)
-        self.flavour = flavour
 
     @property
     def errors(self):

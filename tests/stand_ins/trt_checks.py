@@ -15,7 +15,7 @@ class Refused(Exception):
 
 def check(library, network, config):
     """Raise `Refused` unless the network can be built like that."""
-    if network._model is None:
+    if not network._outputs:
         raise Refused(4, "API Usage Error", "Network must have at least one output")
     if network._spoilt:
         raise Refused(4, "API Usage Error", network._spoilt)

@@ -33,7 +33,6 @@ class ITimingCache:
         text = json.dumps({"for": self._made_for, "times": self._times})
         return host_memory(self._lib, b"timing" + text.encode())
 
-
     @takes("ITimingCache", "bool")
     def combine(self, input_cache, ignore_mismatch):
         if input_cache._made_for != self._made_for and not ignore_mismatch:

@@ -45,7 +45,7 @@ class IExecutionContext(Shapes):
         self._settings, self._engine = {}, weakref.ref(engine)
         self._plan, self._logger, self._block = engine._plan, engine._logger, block
         self._shapes, self._addresses = {}, {}
-        self._warm, self._last, self._profile = False, None, -1
+        self._warm, self._profile = False, -1
         self._flight = SimpleNamespace(stream=None, thread=None, count=0)
         self._entered = threading.Lock()
         if not self._others_with(0):
@@ -53,7 +53,6 @@ class IExecutionContext(Shapes):
         return self
 
     profiler = setting("profiler", "IProfiler|None", None)
-    enqueue_emits_profile = setting("enqueue_emits_profile", "bool", True)
 
     @property
     def engine(self):
@@ -94,7 +93,7 @@ class IExecutionContext(Shapes):
         self._touch(handle)
         gpu.enqueue(handle, self._operation(handle, counted=stream.capture is None))
         self._warm = self._warm or stream.capture is None
-        if self.profiler is not None and self.enqueue_emits_profile:
+        if self.profiler is not None:
             gpu.synchronize(handle)
             self._report(self.profiler)
         return True
@@ -147,7 +146,6 @@ class IExecutionContext(Shapes):
             if alive() is None:
                 raise Fault("cudaErrorIllegalAddress", "a destroyed TensorRT context was run")
             _run(plan, spans, shapes)
-            alive()._last = True
 
         return Operation("a run of TensorRT", tuple(a for _, a, _ in spans), run)
 

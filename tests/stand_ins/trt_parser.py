@@ -98,8 +98,13 @@ class OnnxParser:
         types, constants = _types_of(proto)
         made = Expansion(self._lib, self._network, types, constants)
         for value in graph.input:
-            if value.name not in constants:
-                made.input(value.name)
+            if value.name in constants:
+                continue
+            if types[value.name][0] not in DTYPES:
+                return self._fail(
+                    "UNSUPPORTED_NODE_DATATYPE", _no_type(types[value.name]), "importInput"
+                )
+            made.input(value.name)
         known = {value.name for value in graph.input} | set(constants) | {""}
         for number, node in enumerate(graph.node):
             try:
@@ -142,8 +147,7 @@ class OnnxParser:
         if name not in types:
             raise Rejected("INVALID_NODE", f"Invalid Node - {node.name}\nShape Error")
         if types[name][0] not in DTYPES:
-            text = f"Unsupported ONNX data type: {TensorProto.DataType.Name(types[name][0])}"
-            raise Rejected("UNSUPPORTED_NODE_DATATYPE", text)
+            raise Rejected("UNSUPPORTED_NODE_DATATYPE", _no_type(types[name]))
 
     def _check_TopK(self, node, types, constants):
         k = constants.get(node.input[1])
@@ -209,6 +213,10 @@ class OnnxParser:
             self._lib.log(self._logger, "ERROR", line)
         self._lib.log(self._logger, "ERROR", f"({function}): {code}: {text}")
         return False
+
+
+def _no_type(kind):
+    return f"Unsupported ONNX data type: {TensorProto.DataType.Name(kind[0])}"
 
 
 def _wrong_shapes(proto):
