@@ -220,7 +220,7 @@ TAKEN = {
 @pytest.mark.parametrize(
     ("field", "value"),
     [(field, value) for field in TAKEN for value in VALUES if type(value) not in TAKEN[field]],
-    ids=repr,
+    ids=lambda value: "gone" if value is GONE else repr(value),
 )
 def test_every_field_of_another_type_is_refused(engine, field, value):
     put(changed(**{field: value}))
