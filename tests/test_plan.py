@@ -332,7 +332,7 @@ def export_options(backbone="motionbert", variant="lite", frames=243, asked=None
             {"variant": "large"},
             "no variant of motionbert 'large' (known: s, lite, full)",
         ),
-        (UsageError, {"opset": 16}, "--opset 16: expected one of [17, 18, 19, 20]"),
+        (UsageError, {"opset": 15}, "--opset 15: expected one of [16, 17, 18, 19, 20]"),
         (UsageError, {"batch": 0}, "--batch 0: expected a positive number or 'dynamic'"),
         (
             UsageError,

@@ -176,7 +176,7 @@ def test_the_summary_is_a_table():
         (["--device", "cpu"], "--device cpu: the steps are about a GPU; give cuda:N"),
         (
             ["--device", "gpu"],
-            "no device 'gpu'; did you mean 'cpu'? (known: auto, cpu, cuda, cuda:0)",
+            "no device 'gpu'; did you mean 'cpu'? (known: cpu, cuda, cuda:0)",
         ),
     ],
 )

@@ -158,9 +158,8 @@ def open_backend(
     if threads is not None and threads < 1:
         raise UsageError(f"threads: expected at least 1, got {threads}")
     name = resolve_backend(path, backend)
-    if device == "auto":
-        device = _DEFAULT_DEVICE[name]
-    return BACKENDS[name](Path(path), checked_device(device), threads, options)
+    device = checked_device(device, auto=_DEFAULT_DEVICE[name])
+    return BACKENDS[name](Path(path), device, threads, options)
 
 
 def resolve_backend(path: str | Path, backend: str = "auto") -> str:
@@ -194,14 +193,21 @@ def _backend_of_engine(path: str | Path, backend: str) -> str:
     return EngineRecord.read(path).target if backend == "auto" else backend
 
 
-def checked_device(device: str) -> str:
+def checked_device(device: str, *, auto: str | None = None) -> str:
     """`device` with its number written out.
 
+    Args:
+        device: `cpu`, `cuda` (the same as `cuda:0`) or `cuda:N`.
+        auto: what `auto` means; None if it means nothing.
+
     Raises:
-        UnknownName: neither `cpu`, `cuda` nor `cuda:N`.
+        UnknownName: it is none of these.
     """
+    if device == "auto" and auto is not None:
+        return auto
     if device == "cuda":
         return "cuda:0"
     if device != "cpu" and not re.fullmatch(r"cuda:\d+", device):
-        raise unknown("device", device, ["auto", "cpu", "cuda", "cuda:0"])
+        known = ["cpu", "cuda", "cuda:0"]
+        raise unknown("device", device, known if auto is None else ["auto", *known])
     return device
