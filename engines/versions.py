@@ -13,6 +13,7 @@ from h2ot_edge.errors import UsageError
 
 __all__ = [
     "Typing",
+    "cast_type",
     "choose_typing",
     "hardware_level",
     "has_progress",
@@ -77,6 +78,23 @@ def weak_precision(library: Library, config: Any, *, half: bool, int8: bool) -> 
         config.set_flag(flags.INT8)
     # Not PREFER: a pruner that is rounded keeps other frames, so better no engine than that one.
     config.set_flag(flags.OBEY_PRECISION_CONSTRAINTS)
+
+
+def cast_type(library: Library, layer: Any) -> Any:
+    """The type that a layer of a network casts to; None if it is no cast.
+
+    8.5 has no layer for it: there it is an identity whose output has a type of its own.
+    """
+    kinds = library.trt.LayerType
+    if hasattr(kinds, "CAST"):
+        if layer.type != kinds.CAST:
+            return None
+        # The binding gives the base class, which does not know the type.
+        layer.__class__ = library.trt.ICastLayer
+        return layer.to_type
+    if layer.type == kinds.IDENTITY and layer.output_type_is_set(0):
+        return layer.get_output_type(0)
+    return None
 
 
 def hardware_level(library: Library, options: BuildOptions) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from h2ot_edge._tensorrt import Library
+from h2ot_edge.engines.versions import cast_type
 
 __all__ = ["LayerTypes", "graph_types", "pin_float32"]
 
@@ -67,10 +68,9 @@ def _type_of(library: Library, layer: Any, found: dict[str, Any]) -> tuple[str, 
     trt = library.trt
     if layer.type == trt.LayerType.CONSTANT:
         return "constant", layer.get_output(0).dtype
-    if layer.type == trt.LayerType.CAST:
-        # The binding gives the base class, which does not know the type.
-        layer.__class__ = trt.ICastLayer
-        return "cast", layer.to_type
+    cast = cast_type(library, layer)
+    if cast is not None:
+        return "cast", cast
     if layer.type == trt.LayerType.QUANTIZE:
         return "quantized", trt.DataType.INT8
     inputs = [layer.get_input(index) for index in range(layer.num_inputs)]

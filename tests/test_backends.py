@@ -117,7 +117,7 @@ def test_devices(device, expected):
 def test_an_unknown_device_has_a_near_miss(device, hint):
     with pytest.raises(UnknownName) as caught:
         checked_device(device)
-    assert str(caught.value) == f"no device {device!r}{hint} (known: auto, cpu, cuda, cuda:0)"
+    assert str(caught.value) == f"no device {device!r}{hint} (known: cpu, cuda, cuda:0)"
 
 
 @pytest.mark.parametrize("threads", [0, -1])

@@ -1,6 +1,7 @@
 """Every name of TensorRT that the code touches is there, in every version that it is for."""
 
 import ast
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from stand_ins.names import (
     rtx_names,
     section_of,
     tensorrt_names,
+    text_of_table,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -106,6 +108,7 @@ def _others(files):
             yield path
 
 
+@functools.cache
 def walked():
     """A `Walk` of each file."""
     walks = {}
@@ -272,8 +275,20 @@ def test_the_table_is_what_the_shared_files_give():
             assert tensorrt_names().members(kind, version) == set(members.get(kind, ()))
 
 
-def test_the_table_is_what_the_installed_tensorrt_rtx_gives():
+@pytest.fixture
+def rtx():
+    """TensorRT-RTX, in the version that the table is of."""
     installed = pytest.importorskip("tensorrt_rtx")
     if installed.__version__ not in rtx_names().versions:
         pytest.skip(f"the table is of {rtx_names().versions[0]}")
-    assert json.loads(TABLE.read_text())["tensorrt_rtx"] == section_of(api_of_module(installed))
+    return installed
+
+
+def test_the_table_is_what_the_installed_tensorrt_rtx_gives(rtx):
+    assert json.loads(TABLE.read_text())["tensorrt_rtx"] == section_of(api_of_module(rtx))
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared files are not on this machine")
+def test_the_table_is_written_by_its_function(rtx):
+    assert TABLE.read_text() == text_of_table(SHARED, rtx)

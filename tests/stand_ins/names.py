@@ -93,6 +93,20 @@ def rtx_names():
 # making the table
 
 
+def text_of_table(folder, rtx):
+    """What belongs in the table: `TABLE.write_text(text_of_table(folder, tensorrt_rtx))`.
+
+    Args:
+        folder: the names of TensorRT's versions, a `VERSION.json` each.
+        rtx: the module of TensorRT-RTX.
+    """
+    sections = {
+        "tensorrt": section_of(apis_of_files(folder)),
+        "tensorrt_rtx": section_of(api_of_module(rtx)),
+    }
+    return json.dumps(sections, indent=1) + "\n"
+
+
 def section_of(apis):
     """A part of the table.
 
