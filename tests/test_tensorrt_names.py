@@ -69,6 +69,9 @@ GAPS = {
     "IBuilderConfig.set_compute_capability": Gap(
         TENSORRT, {"engines/plan.py"}, "only for TensorRT-RTX"
     ),
+    "ICastLayer.output_type_is_set": Gap(
+        NEW + RTX, VERSIONS, "only in 8.5, which has no layer for casts"
+    ),
     "ILayer.precision": Gap(NEW + RTX, {"engines/weak_typing.py"}, "only in a weakly typed build"),
     "ILayer.set_output_type": Gap(
         NEW + RTX, {"engines/weak_typing.py"}, "only in a weakly typed build"
