@@ -6,8 +6,8 @@ from typing import Any
 from h2ot_edge._checks import check_windows
 from h2ot_edge.backends import Backend
 from h2ot_edge.card import ModelCard
-from h2ot_edge.cuda.arrays import DeviceArray, as_device_array
-from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge.cuda.arrays import DeviceArray
+from h2ot_edge.errors import InputError
 
 _OWN_STREAM = 2
 """A thread's own default stream, as the array interfaces call it."""
@@ -15,7 +15,7 @@ _OWN_STREAM = 2
 
 def run_on_device(backend: Backend, card: ModelCard, windows: Any) -> dict[str, DeviceArray]:
     """Run a model on windows of its GPU; see `Engine.run_windows_on_device`."""
-    array = _borrowed(windows, backend)
+    array = backend.borrow(windows)
     check_windows(card.input.name, array, backend)
     return backend.run_on_device({card.input.name: array})
 
@@ -29,7 +29,7 @@ def infer_on_device(
             "image_size: keypoints on a GPU are taken as they are; normalise them there, as "
             "card.input says, or give them as a numpy array"
         )
-    array = _borrowed(keypoints, backend)
+    array = backend.borrow(keypoints)
     if array.ndim != 3:
         return run_on_device(backend, card, array)[card.output.name]
     poses = run_on_device(backend, card, _shaped(array, (1, *array.shape)))[card.output.name]
@@ -41,7 +41,7 @@ def borrow_for_thread(keypoints: Any, backend: Backend) -> DeviceArray:
 
     It is borrowed here, since libraries wait for the stream that is current where they lend it.
     """
-    array = _borrowed(keypoints, backend)
+    array = backend.borrow(keypoints)
     if array.ready_stream == _OWN_STREAM:
         raise InputError(
             "keypoints: they are computed in the default stream of this thread, which means "
@@ -49,15 +49,6 @@ def borrow_for_thread(keypoints: Any, backend: Backend) -> DeviceArray:
             "their own"
         )
     return array
-
-
-def _borrowed(array: Any, backend: Backend) -> DeviceArray:
-    if backend.device == "cpu":
-        raise UsageError(
-            "an array on a GPU, and the model runs on the CPU; load it with device='cuda', or give "
-            "a numpy array"
-        )
-    return as_device_array(array, device=int(backend.device.removeprefix("cuda:")))
 
 
 def _shaped(array: DeviceArray, shape: Sequence[int]) -> DeviceArray:

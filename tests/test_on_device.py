@@ -251,8 +251,8 @@ def test_a_failed_call_leaves_nothing(orin, monkeypatch):
 def test_a_model_on_the_cpu_takes_none(orin, tmp_path, use):
     with Engine.load(save_tiny(tmp_path / "cpu.onnx")) as engine:
         assert message(UsageError, lambda: getattr(engine, use)(Lent(windows(1, CARD)))) == (
-            "an array on a GPU, and the model runs on the CPU; load it with device='cuda', or give "
-            "a numpy array"
+            "device arrays need a CUDA device, and this model runs on the CPU; load it with "
+            "device='cuda', or pass numpy arrays"
         )
 
 

@@ -57,6 +57,14 @@ class Backend(Protocol):
     def run(self, feed: Feed) -> dict[str, NDArray[Any]]:
         """Run the model once; may be called from several threads at a time."""
 
+    def borrow(self, array: Any) -> "DeviceArray":
+        """An array of the model's GPU, without a copy, as `run_on_device` takes it.
+
+        Raises:
+            InputError: it cannot be borrowed, or is on another device.
+            UsageError: the model runs on the CPU.
+        """
+
     def run_on_device(self, feed: Mapping[str, "DeviceArray"]) -> "dict[str, DeviceArray]":
         """As `run`, on arrays of the device and without a copy; ready when it returns.
 

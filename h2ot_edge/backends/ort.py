@@ -29,7 +29,7 @@ from h2ot_edge.backends.ort_providers import (
     preload_cuda,
 )
 from h2ot_edge.cuda import Cuda, open_cuda
-from h2ot_edge.cuda.arrays import DeviceArray
+from h2ot_edge.cuda.arrays import DeviceArray, as_device_array
 from h2ot_edge.cuda.memory import own_stream
 from h2ot_edge.errors import DeviceError, InputError, ModelFileError, UsageError
 from h2ot_edge.spec import TensorSpec
@@ -113,6 +113,18 @@ class OnnxRuntimeBackend:
             if self._fixed is not None:
                 return self._fixed.run(feed)
             return dict(zip(self._names, self._session.run(self._names, feed), strict=True))
+
+    def borrow(self, array: Any) -> DeviceArray:
+        """An array of the model's GPU, as `run_on_device` takes it.
+
+        Raises:
+            UsageError: the model runs on the CPU, or with a CUDA graph.
+            InputError: it cannot be borrowed, or is on another GPU.
+        """
+        self._check_takes_device_arrays()
+        # PyTorch lends only what is on the device that is current.
+        with self._cuda.current():
+            return as_device_array(array, device=self._cuda.device)
 
     def run_on_device(self, feed: Mapping[str, DeviceArray]) -> dict[str, DeviceArray]:
         """Run the model once on arrays on its GPU; nothing is copied, and all is done on return.

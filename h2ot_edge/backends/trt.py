@@ -20,7 +20,7 @@ from h2ot_edge.backends import Feed
 from h2ot_edge.backends.trt_context import BoundContext
 from h2ot_edge.backends.trt_options import TensorRtOptions
 from h2ot_edge.cuda import Cuda, open_cuda
-from h2ot_edge.cuda.arrays import DeviceArray
+from h2ot_edge.cuda.arrays import DeviceArray, as_device_array
 from h2ot_edge.engine_file import EngineRecord, is_engine
 from h2ot_edge.errors import DeviceError, ModelFileError, UsageError
 from h2ot_edge.spec import TensorSpec
@@ -83,6 +83,12 @@ class TensorRtBackend:
         with self._context() as context:
             given = context.run(feed)
         return {spec.name: given[spec.name].astype(spec.dtype, copy=False) for spec in self.outputs}
+
+    def borrow(self, array: Any) -> DeviceArray:
+        """An array of the engine's device, as `run_on_device` takes it."""
+        # PyTorch lends only what is on the device that is current.
+        with self._loaded.cuda.current():
+            return as_device_array(array, device=self._loaded.cuda.device)
 
     def run_on_device(self, feed: Mapping[str, DeviceArray]) -> dict[str, DeviceArray]:
         """Run the engine on arrays of its device, without a copy."""
