@@ -104,8 +104,9 @@ def profile_engine(path: Path, *, device: str = "cuda:0", cuda: str = "auto") ->
     backend = open_backend(path, backend=name, device=device, cuda=cuda)
     assert isinstance(backend, TensorRtBackend)
     try:
-        layers = layers_of(backend.layer_information(), path)
-        return EngineProfile(_timed(layers, _layer_times(backend)))
+        times = _layer_times(backend)
+        # Afterwards: types and sizes of a free batch are those of the latest call.
+        return EngineProfile(_timed(layers_of(backend.layer_information(), path), times))
     finally:
         backend.close()
 

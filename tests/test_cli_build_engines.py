@@ -286,6 +286,11 @@ def test_rtx_that_is_missing_is_named_before_the_lowering(small, monkeypatch, ca
             "give fp16 or int8, or -o FILE.onnx and no --target",
         ),
         (
+            "--precision fp16 --strip-weights --target tensorrt",
+            "--strip-weights with --precision: loading the engine takes the weights from the "
+            "lowered model; write that with -o FILE.onnx first, and build the engine from it",
+        ),
+        (
             "--precision fp32 -o a.onnx",
             "--output a.onnx: expected a name that ends in .engine or .plan or .trt; a model is "
             "only lowered with --precision",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from reduced_graphs import source
 from stand_in_engines import RTX, machine_of
+from tiny_models import tiny_card
 
 from h2ot_edge.engines.layers import EngineProfile, Layer, layers_of, profile_engine
 from h2ot_edge.errors import ModelFileError
@@ -252,6 +253,12 @@ def test_an_engine_is_run_and_its_layers_timed(monkeypatch, tmp_path, version):
     assert [layer.median_ms for layer in profile.layers] == [0.01] * 4
     assert tuple(node for layer in profile.layers for node in layer.nodes) == NODES
     assert profile.total_ms == 0.04
+
+
+def test_a_free_batch_has_precisions_at_the_shapes_of_the_run(monkeypatch, tmp_path):
+    with machine_of(monkeypatch, tmp_path, "10.3.0") as machine:
+        profile = profile_engine(machine.engine(layer_details=True, card=tiny_card(batch=None)))
+    assert {layer.precision for layer in profile.layers} == {"fp32"}
 
 
 def test_an_engine_without_details_has_names_and_times(monkeypatch, tmp_path):

@@ -101,12 +101,14 @@ class TensorRtBackend:
             context.profiled(feed, profiler)
 
     def layer_information(self) -> str:
-        """What the engine says of its layers: JSON, in the words of the library's version."""
+        """What the engine says of its layers: JSON, in the words of the library's version.
+
+        Of an engine with a free batch it tells little before a call.
+        """
         loaded = self._loaded
-        with loaded.cuda.current():
-            inspector = loaded.engine.create_engine_inspector()
+        with self._context() as context:
             form = loaded.library.trt.LayerInformationFormat.JSON
-            return str(inspector.get_engine_information(form))
+            return context.described(loaded.engine.create_engine_inspector(), form)
 
     @property
     def library(self) -> Library:

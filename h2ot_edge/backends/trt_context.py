@@ -74,6 +74,11 @@ class BoundContext:
         self._context.profiler = profiler
         self.run(feed)
 
+    def described(self, inspector: Any, form: Any) -> str:
+        """What an inspector of the engine says of its layers, at the shapes of the latest call."""
+        inspector.execution_context = self._context
+        return str(inspector.get_engine_information(form))
+
     def close(self) -> None:
         """Free everything, what uses before what is used, even where one step fails."""
         with ExitStack() as steps:  # carried out from the last to the first

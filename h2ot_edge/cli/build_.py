@@ -60,6 +60,11 @@ def run(args: argparse.Namespace) -> int:
             "--precision int8-cpu: such models are for ONNX Runtime on CPUs, which run no engines; "
             "give fp16 or int8, or -o FILE.onnx and no --target"
         )
+    if args.strip_weights:
+        raise UsageError(
+            "--strip-weights with --precision: loading the engine takes the weights from the "
+            "lowered model; write that with -o FILE.onnx first, and build the engine from it"
+        )
     # What goes wrong with the engine is better known before the minutes of the lowering.
     options = build_options(args)
     device_of(args)

@@ -2,7 +2,10 @@
 
 import json
 
-from stand_ins.bindings import takes
+from stand_ins.bindings import setting, takes
+
+NOT_KNOWN = "N/A due to dynamic shapes"
+"""What is said of a tensor while nobody has said how large it is."""
 
 
 class EngineInspector:
@@ -11,6 +14,8 @@ class EngineInspector:
     def _init(self, plan):
         self._plan, self._settings = plan, {}
         return self
+
+    execution_context = setting("execution_context", "IExecutionContext|None", None)
 
     @takes("LayerInformationFormat")
     def get_engine_information(self, format):
@@ -27,7 +32,11 @@ class EngineInspector:
             return ""
         if verbosity != "DETAILED":
             return layer["Name"]
-        return {key: value for key, value in layer.items() if key[0].isupper()}
+        told = {key: value for key, value in layer.items() if key[0].isupper()}
+        if self._plan.header["profiles"] and self.execution_context is None:
+            for tensor in (*told["Inputs"], *told["Outputs"]):
+                tensor["Format/Datatype"] = NOT_KNOWN
+        return told
 
 
 def _line(layer):
