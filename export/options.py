@@ -14,8 +14,8 @@ from h2ot_edge.export.tokens.plan import Mode
 
 PRESETS = ("none", "hot", "h2ot")
 OPSETS = (16, 17, 18, 19, 20)
-"""16 has norms in parts, for TensorRT 8.5; 17 is the first with LayerNormalization and what TensorRT
-8.6 to 11 takes; 20 brings Gelu."""
+"""16 has norms in parts, for TensorRT 8.5; 17 is the first with LayerNormalization, and what
+TensorRT 8.6 to 11 takes; 20 brings Gelu."""
 
 
 @dataclass(frozen=True, kw_only=True)
