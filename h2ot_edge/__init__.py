@@ -32,6 +32,7 @@ from h2ot_edge.errors import (
     UnknownName,
     UsageError,
 )
+from h2ot_edge.poses import Poses
 
 __all__ = [
     "BuildError",
@@ -51,6 +52,7 @@ __all__ = [
     "ModelFileError",
     "OutputError",
     "ParityError",
+    "Poses",
     "PrecisionRejected",
     "ScheduleError",
     "UnknownName",

@@ -1,10 +1,11 @@
 """From clips to poses: windows are cut, run and joined again."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from h2ot_edge._bars import Progress
 from h2ot_edge._checks import check_finite, check_windows
@@ -13,11 +14,40 @@ from h2ot_edge.backends import Backend
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cuda.arrays import is_device_array
 from h2ot_edge.errors import UsageError
-from h2ot_edge.keypoints import prepare_keypoints
+from h2ot_edge.keypoints import as_keypoints, checked_size, prepare_keypoints
+from h2ot_edge.layouts import h36m_from
+from h2ot_edge.missing import Filled, blanked, fill_missing
+from h2ot_edge.poses import Poses
+from h2ot_edge.rates import Resampling, Times, frame_times, rate_of, trained_fps
 from h2ot_edge.spec import FloatArray
 from h2ot_edge.windows import WindowPlan, checked_overlap
 
-__all__ = ["Lifting"]
+__all__ = ["ClipOptions", "Lifting"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipOptions:
+    """What `Engine.infer` is told of clips; see there."""
+
+    image_size: Sequence[float] | None = None
+    layout: str | None = None
+    fps: float | None = None
+    timestamps: ArrayLike | None = None
+    on_missing: str | None = None
+    max_gap_s: float | None = None
+
+    def check_for_device(self) -> None:
+        """Refuse what is done on the host only.
+
+        Raises:
+            UsageError: naming the first such option.
+        """
+        for field in fields(self):
+            if field.name != "image_size" and getattr(self, field.name) is not None:
+                raise UsageError(
+                    f"{field.name}: arrays on a GPU are taken as they are; leave it out, or give "
+                    "numpy arrays"
+                )
 
 
 class Lifting:
@@ -25,7 +55,7 @@ class Lifting:
 
     Attributes:
         overlap: frames that neighbouring windows share; 0 for seq2frame.
-        batch: most windows of a call.
+        least, batch: fewest and most windows of a call.
     """
 
     def __init__(
@@ -36,8 +66,8 @@ class Lifting:
         self.overlap = checked_overlap(card, overlap)
         self._backend = backend
         self._card = card
-        self._least, most = backend.batch_range
-        self.batch = max(self._least, min(max_batch, most or max_batch))
+        self.least, most = backend.batch_range
+        self.batch = max(self.least, min(max_batch, most or max_batch))
 
     def plan(self, clips: int, frames: int) -> WindowPlan:
         """The windows of `clips` clips of `frames` frames each."""
@@ -48,22 +78,51 @@ class Lifting:
             overlap=self.overlap,
             centred=self._card.mode == "seq2frame",
             batch=self.batch,
-            least=self._least,
+            least=self.least,
         )
 
-    def infer(
-        self, keypoints: Any, image_size: Sequence[float] | None, progress: Progress | None
-    ) -> Any:
+    def infer(self, keypoints: Any, clip: ClipOptions, progress: Progress | None) -> Any:
         """Lift clips of the host, or windows of the GPU."""
         if is_device_array(keypoints):
-            lifted = infer_on_device(self._backend, self._card, keypoints, image_size)
+            clip.check_for_device()
+            lifted = infer_on_device(self._backend, self._card, keypoints, clip.image_size)
             if progress is not None:
                 windows = lifted.shape[0] if lifted.ndim == 4 else 1
                 progress(windows, windows)
             return lifted
-        clips, batched = prepare_keypoints(keypoints, self._card, image_size)
-        poses = self._lift(clips, progress)
-        return poses if batched else poses[0]
+        if clip.layout is not None:
+            keypoints = h36m_from(keypoints, clip.layout)
+        return self._infer(as_keypoints(keypoints), clip, progress)
+
+    def _infer(self, keypoints: FloatArray, clip: ClipOptions, progress: Progress | None) -> Poses:
+        times = frame_times(keypoints.shape[-3], fps=clip.fps, timestamps=clip.timestamps)
+        filled = _filled(keypoints, times, clip)
+        way = self._way(times)
+        moved, _ = way.keypoints(filled.keypoints, filled.valid)
+        clips, batched = prepare_keypoints(moved, self._card, clip.image_size)
+        lifted = self._lift(clips, progress)
+        positions = way.back(lifted if batched else lifted[0])
+        if clip.on_missing == "nan":
+            positions = blanked(positions, filled.valid)
+        output = self._card.output
+        return Poses(
+            positions=positions,
+            unit=output.unit,
+            axes=output.axes,
+            fps=_rate(times, clip.fps),
+            timestamps=times,
+            valid=filled.valid,
+            confidence=_confidence(filled),
+            filters=() if way.identity else (f"lifted at {trained_fps(self._card):g} fps",),
+        )
+
+    def _way(self, times: Times | None) -> Resampling:
+        """From the source's times to the rate of the training, as far as both are known."""
+        trained = trained_fps(self._card)
+        if times is None or trained is None:
+            nothing = np.zeros(0)
+            return Resampling(nothing, nothing)
+        return Resampling.to(times, trained)
 
     def for_thread(self, keypoints: Any) -> Any:
         """What another thread gives to `infer`."""
@@ -86,3 +145,45 @@ class Lifting:
             if progress is not None:
                 progress(int(windows[-1]) + 1, len(plan))
         return out
+
+
+def _filled(keypoints: FloatArray, times: Times | None, clip: ClipOptions) -> Filled:
+    """Keypoints with what is missing filled in, if that was asked for."""
+    if clip.on_missing is None:
+        if clip.max_gap_s is not None:
+            raise UsageError("max_gap_s: says nothing without on_missing; give that too")
+        seen = (
+            keypoints[..., -1] > 0
+            if keypoints.shape[-1] == 3
+            else np.ones(keypoints.shape[:-1], bool)
+        )
+        return Filled(keypoints=keypoints, seen=seen, valid=seen)
+    return fill_missing(
+        keypoints,
+        on_missing=clip.on_missing,
+        max_gap_s=clip.max_gap_s,
+        times=times,
+        centre=_centre(clip.image_size),
+    )
+
+
+def _confidence(filled: Filled) -> FloatArray:
+    """Of the observations; 0 where there is none."""
+    if filled.keypoints.shape[-1] == 2:
+        return filled.seen.astype(np.float32)
+    confidence: FloatArray = np.where(filled.seen, filled.keypoints[..., 2], np.float32(0))
+    return confidence
+
+
+def _centre(image_size: Sequence[float] | None) -> tuple[float, float]:
+    """Of the picture, in the unit of the keypoints."""
+    if image_size is None:
+        return 0.0, 0.0
+    width, height = checked_size(image_size)
+    return width / 2, height / 2
+
+
+def _rate(times: Times | None, fps: float | None) -> float | None:
+    if times is None or fps is not None or len(times) < 2:
+        return fps
+    return rate_of(times)

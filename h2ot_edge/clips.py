@@ -1,6 +1,8 @@
 """Clips of 2-D keypoints from files, and poses to files."""
 
-import json
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,14 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from h2ot_edge._files import Archive, make_folder_of, read_npz, replacing
+from h2ot_edge._files import make_folder_of, read_npz, replacing
+from h2ot_edge._names import look_up
 from h2ot_edge.card import ModelCard
-from h2ot_edge.detections import keypoints_from_detections
 from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge.layouts import LAYOUTS
+from h2ot_edge.readers import FORMATS, SUFFIXES, Found, Track, format_of_archive, read_found
+from h2ot_edge.readers.archives import (
+    checked_fps,
+    checked_size,
+    count_clips,
+    read_archived_clip,
+)
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.spec import FloatArray
 
 __all__ = ["Clip", "check_poses_path", "read_clip", "read_clips", "write_poses"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -24,43 +36,80 @@ class Clip:
 
     Attributes:
         keypoints: (t, 17, 2|3) float32: x right, y down, and a confidence if there are three;
-            the joints of `h2ot_edge.skeleton`.
+            the joints of `h2ot_edge.skeleton`. Frames that the file has not, if such were allowed,
+            are NaN with confidence 0.
         image_size: (width, height) in pixels, in which case x and y are pixels; None if unknown.
         fps: frames a second; None if unknown.
+        person: the tracker's name for the person; None if no tracker ran.
+        people: everybody whom the tracker knew.
     """
 
     keypoints: FloatArray
     image_size: tuple[float, float] | None = None
     fps: float | None = None
+    person: str | None = None
+    people: tuple[str, ...] = ()
 
 
-def read_clip(path: str | Path, *, index: int | None = None) -> Clip:
-    """Read a clip.
+def read_clip(
+    path: str | Path,
+    *,
+    index: int | None = None,
+    format: str = "auto",
+    layout: str = "auto",
+    person: int | str | None = None,
+    fps: float | None = None,
+    image_size: Sequence[float] | None = None,
+    allow_missing: bool = False,
+) -> Clip:
+    """Read a clip, whatever wrote it down.
 
-    `.npz`: `keypoints` or `kp2d` (t, 17, 2|3) in the joint order of `h2ot_edge.skeleton`;
-    `image_size` or `size` (2,) and `fps` if there are such. Several clips one after the other have
-    `offsets` (n + 1,), and `size` may then be (n, 2) and `fps` (n,).
-
-    `.json`: what AlphaPose writes, or COCO keypoint results, in the joint order of COCO; see
-    `h2ot_edge.detections`. Neither says the image size or the frame rate.
+    Formats are told apart by their content, and `logging` (level info) says what was seen; see
+    `h2ot_edge.readers.FORMATS` and, for what is read of each, its files. An .npz of this project
+    has `keypoints` or `kp2d` (t, 17, 2|3) in the joint order of `h2ot_edge.skeleton`; `image_size`
+    or `size` (2,) and `fps` if there are such. Several clips one after the other have `offsets`
+    (n + 1,), and `size` may then be (n, 2) and `fps` (n,).
 
     Args:
-        path: the file.
+        path: the file, or the folder.
         index: which clip of a file that holds several.
+        format: a key of `FORMATS`, if the content does not tell.
+        layout: a key of `h2ot_edge.layouts.LAYOUTS`, if the number of joints does not tell.
+        person: whom to take, by the tracker's number; None for the person with the highest total
+            score, or without a tracker for the strongest of each frame.
+        fps: frames a second; goes before what the file says.
+        image_size: (width, height) in pixels; goes before what the file says. Needed where x and y
+            are shares of the image, as MediaPipe has them.
+        allow_missing: frames without the person are NaN with confidence 0 instead of an error.
 
     Raises:
-        InputError: no such file, another format, or not as above.
+        InputError: no such file, another format, not as above, several formats or layouts fit, or
+            the person is missing.
+        UnknownName: no such format or layout.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a clip, .npz or .json")
-    if path.suffix.lower() == ".npz":
-        return _clip_of_archive(path, read_npz(path), index)
-    if path.suffix.lower() != ".json":
-        raise InputError(f"{path}: expected a clip, .npz or .json, got {path.suffix!r}")
+    named_format, named_layout = (
+        _named("format", format, FORMATS),
+        _named("layout", layout, LAYOUTS),
+    )
+    known = _Known(image_size=_pair(path, image_size), fps=checked_fps(path, _array(fps)))
+    if not path.exists():
+        raise InputError(f"{path}: no such file; expected {SUFFIXES}")
+    archive = read_npz(path) if path.suffix.lower() == ".npz" and path.is_file() else None
+    if archive is not None and (named_format or format_of_archive(archive)) == "npz":
+        if person is not None:
+            raise InputError(f"{path}: an .npz of clips has no people; leave person out")
+        own = read_archived_clip(path, archive, index, named_layout)
+        return known.clip(own.keypoints, own.image_size, own.fps)
     if index is not None:
-        raise InputError(f"{path}: a .json file holds one clip; leave out the clip's number")
-    return Clip(keypoints=keypoints_from_detections(_read_json(path), str(path)))
+        what = "folder" if path.is_dir() else f"{path.suffix.lower()} file"
+        raise InputError(f"{path}: a {what} holds one clip; leave out the clip's number")
+    chosen, found = read_found(path, named_format, named_layout, archive)
+    track = found.track(str(path), None if person is None else str(person), allow_missing)
+    _log(path, chosen, found, track)
+    keypoints = _in_pixels(path, track.keypoints, known.image_size or found.image_size, found)
+    clip = known.clip(keypoints, found.image_size, found.fps)
+    return dataclasses.replace(clip, person=track.person, people=track.people)
 
 
 def read_clips(path: str | Path) -> list[Clip]:
@@ -69,9 +118,13 @@ def read_clips(path: str | Path) -> list[Clip]:
     if path.suffix.lower() != ".npz" or not path.is_file():
         return [read_clip(path)]
     archive = read_npz(path)
-    count = np.size(archive.get("offsets", [0, 0])) - 1
-    numbers = range(count) if count > 1 else [None]
-    return [_clip_of_archive(path, archive, number) for number in numbers]
+    count = count_clips(archive)
+    if count <= 1:
+        return [read_clip(path)]
+    own = [read_archived_clip(path, archive, number, None) for number in range(count)]
+    return [
+        Clip(keypoints=clip.keypoints, image_size=clip.image_size, fps=clip.fps) for clip in own
+    ]
 
 
 def check_poses_path(path: str | Path) -> Path:
@@ -114,83 +167,58 @@ def write_poses(path: str | Path, poses: FloatArray, card: ModelCard, clip: Clip
     return path
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error}); write or copy it again") from error
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What the caller knows of a clip, which goes before what the file says."""
 
+    image_size: tuple[float, float] | None
+    fps: float | None
 
-def _clip_of_archive(path: Path, archive: Archive, index: int | None) -> Clip:
-    keypoints = _first(archive, "keypoints", "kp2d")
-    if keypoints is None:
-        raise InputError(
-            f"{path}: expected an array 'keypoints' or 'kp2d', found {', '.join(sorted(archive))}"
+    def clip(
+        self, keypoints: FloatArray, image_size: tuple[float, float] | None, fps: float | None
+    ) -> Clip:
+        return Clip(
+            keypoints=keypoints,
+            image_size=self.image_size or image_size,
+            fps=self.fps or fps,
         )
-    shape = keypoints.shape
-    if len(shape) != 3 or shape[1] != len(JOINTS) or shape[2] not in (2, 3):
-        raise InputError(f"{path}: expected keypoints (t, 17, 2|3), got {shape}")
-    size, fps = _first(archive, "image_size", "size"), _first(archive, "fps")
-    if "offsets" in archive:
-        offsets, clip = _offsets(path, archive["offsets"], shape[0], index)
-        keypoints = keypoints[offsets[clip] : offsets[clip + 1]]
-        size = size[clip] if size is not None and size.ndim == 2 else size
-        fps = fps[clip] if fps is not None and fps.ndim == 1 else fps
-    elif index is not None:
-        raise InputError(f"{path}: holds one clip; leave out the clip's number")
-    if len(keypoints) == 0:
-        raise InputError(f"{path}: the clip has no frames")
-    return Clip(
-        keypoints=_as_float32(path, keypoints), image_size=_size(path, size), fps=_fps(path, fps)
-    )
 
 
-def _first(archive: Archive, *names: str) -> NDArray[Any] | None:
-    return next((archive[name] for name in names if name in archive), None)
+def _named(kind: str, name: str, known: Mapping[str, Any]) -> str | None:
+    """The name, if there is such; None for auto."""
+    if name != "auto":
+        look_up(kind, name, known)
+        return name
+    return None
 
 
-def _offsets(
-    path: Path, offsets: NDArray[Any], frames: int, index: int | None
-) -> tuple[list[int], int]:
-    """Checked offsets, and the number of the clip to take."""
-    bounds = offsets.tolist() if offsets.ndim == 1 and offsets.dtype.kind in "iu" else []
-    if len(bounds) < 2 or bounds != sorted(bounds) or bounds[0] != 0 or bounds[-1] != frames:
-        raise InputError(
-            f"{path}: expected offsets (n + 1,) whole numbers that rise from 0 to the {frames} "
-            f"frames, got {offsets.tolist()}"
-        )
-    count = len(bounds) - 1
-    if index is None and count > 1:
-        raise InputError(
-            f"{path}: holds {count} clips; say which, 0 to {count - 1} (index=, or --clip on the "
-            "command line)"
-        )
-    if index is not None and not 0 <= index < count:
-        raise InputError(f"{path}: expected a clip 0 to {count - 1}, got {index}")
-    return bounds, index or 0
+def _pair(path: Path, image_size: Sequence[float] | None) -> tuple[float, float] | None:
+    return checked_size(path, _array(image_size))
 
 
-def _as_float32(path: Path, keypoints: NDArray[Any]) -> FloatArray:
-    if keypoints.dtype.kind not in "fiu":
-        raise InputError(f"{path}: expected keypoints of real numbers, got {keypoints.dtype}")
-    with np.errstate(over="ignore"):  # the engine refuses infinity, and says where it is
-        return keypoints.astype(np.float32)
+def _array(value: Any) -> NDArray[Any] | None:
+    return None if value is None else np.asarray(value)
 
 
-def _size(path: Path, size: NDArray[Any] | None) -> tuple[float, float] | None:
+def _in_pixels(
+    path: Path, keypoints: FloatArray, size: tuple[float, float] | None, found: Found
+) -> FloatArray:
+    if not found.shares:
+        return keypoints
     if size is None:
-        return None
-    if size.shape != (2,) or size.dtype.kind not in "fiu" or not (size > 0).all():
         raise InputError(
-            f"{path}: expected image_size as two positive numbers (width, height), got "
-            f"{size.tolist()}"
+            f"{path}: x and y are shares of the image's width and height; give its size "
+            "(image_size=(width, height), or --image-size W H on the command line)"
         )
-    return float(size[0]), float(size[1])
+    return keypoints * np.array([*size, 1], np.float32)
 
 
-def _fps(path: Path, fps: NDArray[Any] | None) -> float | None:
-    if fps is None:
-        return None
-    if fps.size != 1 or fps.dtype.kind not in "fiu" or not (fps > 0).all():
-        raise InputError(f"{path}: expected fps as one positive number, got {fps.tolist()}")
-    return float(fps.reshape(()))
+def _log(path: Path, format: str, found: Found, track: Track) -> None:
+    _logger.info(
+        "%s: read as %s, layout %s, %d frames%s",
+        path,
+        format,
+        found.layout,
+        len(track.keypoints),
+        f", person {track.person} of {', '.join(track.people)}" if track.people else "",
+    )

@@ -9,7 +9,7 @@ from h2ot_edge.errors import InputError, UsageError
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["one_euro"]
+__all__ = ["OneEuro", "one_euro"]
 
 Array = NDArray[np.float64]
 
@@ -45,23 +45,84 @@ def one_euro(
         InputError: poses of another shape, or NaN or infinity.
         UsageError: a parameter out of its range.
     """
-    for name, value, least in (
-        ("fps", fps, "above 0"),
-        ("min_cutoff_hz", min_cutoff_hz, "above 0"),
-        ("d_cutoff_hz", d_cutoff_hz, "above 0"),
-        ("beta", beta, "0 or above"),
-    ):
-        _check_parameter(name, value, least)
-    exact = _checked(poses)
-    filtered = np.empty_like(exact)
-    filtered[0], speed = exact[0], np.zeros(exact.shape[1:])
-    follow = _follow(d_cutoff_hz, fps)
-    for now in range(1, len(exact)):
-        change = exact[now] - filtered[now - 1]
-        speed += follow * (change * fps - speed)
-        cutoff = min_cutoff_hz + beta * np.abs(speed)
-        filtered[now] = filtered[now - 1] + _follow(cutoff, fps) * change
-    return filtered.astype(np.float32)
+    euro = OneEuro(min_cutoff_hz=min_cutoff_hz, beta=beta, d_cutoff_hz=d_cutoff_hz)
+    _check_parameter("fps", fps, "above 0")
+    return np.stack([euro.follow(pose, fps) for pose in _checked(poses)]).astype(np.float32)
+
+
+class OneEuro:
+    """The same filter a pose at a time, for a stream.
+
+        euro = OneEuro(min_cutoff_hz=1.2, beta=4.0)
+        smooth = [euro.step(pose, fps=50) for pose in poses]  # equals one_euro(poses, 50, ...)
+
+    Threads: one at a time.
+
+    Args:
+        min_cutoff_hz: as `one_euro`.
+        beta: as `one_euro`.
+        d_cutoff_hz: as `one_euro`.
+
+    Raises:
+        UsageError: a parameter out of its range.
+    """
+
+    def __init__(self, *, min_cutoff_hz: float, beta: float, d_cutoff_hz: float = 1.0) -> None:
+        _check_parameter("min_cutoff_hz", min_cutoff_hz, "above 0")
+        _check_parameter("d_cutoff_hz", d_cutoff_hz, "above 0")
+        _check_parameter("beta", beta, "0 or above")
+        self._min_cutoff_hz, self._beta, self._d_cutoff_hz = min_cutoff_hz, beta, d_cutoff_hz
+        self._filtered: Array | None = None
+        self._speed: Array = np.zeros((len(JOINTS), 3))
+
+    @property
+    def description(self) -> str:
+        """What it does to a pose, in words."""
+        return (
+            f"One-Euro, cutoff {self._min_cutoff_hz:g} Hz and {self._beta:g} Hz more for each m/s, "
+            f"cutoff of the speed {self._d_cutoff_hz:g} Hz"
+        )
+
+    def step(self, pose: NDArray[np.floating], fps: float) -> FloatArray:
+        """Filter the next pose.
+
+        Args:
+            pose: (17, 3), any float type, in metres.
+            fps: 1 over the seconds since the pose before.
+
+        Returns:
+            (17, 3) float32; the first pose is as it came.
+
+        Raises:
+            InputError: a pose of another shape, or NaN or infinity.
+            UsageError: fps out of its range.
+        """
+        _check_parameter("fps", fps, "above 0")
+        if pose.shape != (len(JOINTS), 3):
+            raise InputError(f"pose: expected (17, 3), got {pose.shape}")
+        return self.follow(_checked(pose[None])[0], fps).astype(np.float32)
+
+    def follow(self, exact: Array, fps: float) -> Array:
+        """As `step` in float64 and without checks."""
+        if self._filtered is None:
+            self._filtered = exact
+            return exact
+        change = exact - self._filtered
+        self._speed = self._speed + _follow(self._d_cutoff_hz, fps) * (change * fps - self._speed)
+        cutoff = self._min_cutoff_hz + self._beta * np.abs(self._speed)
+        self._filtered = self._filtered + _follow(cutoff, fps) * change
+        return self._filtered
+
+    def reset(self) -> None:
+        """Forget the poses that came."""
+        self._filtered = None
+        self._speed = np.zeros((len(JOINTS), 3))
+
+    def fresh(self) -> "OneEuro":
+        """Another one of the same parameters that has seen nothing."""
+        return OneEuro(
+            min_cutoff_hz=self._min_cutoff_hz, beta=self._beta, d_cutoff_hz=self._d_cutoff_hz
+        )
 
 
 def _follow(cutoff_hz: float | Array, fps: float) -> Array:

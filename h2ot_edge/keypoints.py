@@ -11,12 +11,20 @@ from h2ot_edge.errors import InputError
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["normalise_by_width", "prepare_keypoints"]
+__all__ = [
+    "NORMALISED_LIMIT",
+    "PIXEL_LIMIT",
+    "as_float32",
+    "as_keypoints",
+    "checked_size",
+    "normalise_by_width",
+    "prepare_keypoints",
+]
 
-_NORMALISED_LIMIT = 10.0
+NORMALISED_LIMIT = 10.0
 """Normalised x spans [-1, 1] over the image; ten half-widths from its centre is no person."""
 
-_PIXEL_LIMIT = 2.0
+PIXEL_LIMIT = 2.0
 """A person within two pixels of the image's corner is not one either."""
 
 
@@ -53,7 +61,7 @@ def prepare_keypoints(
     if image_size is None:
         _refuse_pixels(clips)
     else:
-        clips = _normalised(clips, _checked_size(image_size))
+        clips = _normalised(clips, checked_size(image_size))
     return _with_channels(clips, card.channels), batched
 
 
@@ -75,8 +83,13 @@ def normalise_by_width(pixels: FloatArray, width: float, height: float) -> Float
     return scaled
 
 
-def _checked(keypoints: ArrayLike) -> FloatArray:
-    array = _as_float32(keypoints)
+def as_keypoints(keypoints: ArrayLike) -> FloatArray:
+    """Keypoints (t, 17, 2|3) or (n, t, 17, 2|3) as float32; their values are not looked at.
+
+    Raises:
+        InputError: another type or shape.
+    """
+    array = as_float32(keypoints)
     if array.ndim not in (3, 4):
         hint = "; one frame is keypoints[None]" if array.ndim == 2 else ""
         raise _bad_shape(array, f"{array.ndim} axes{hint}")
@@ -86,6 +99,11 @@ def _checked(keypoints: ArrayLike) -> FloatArray:
         raise _bad_shape(array, f"{array.shape[-1]} channels; give x, y and perhaps a confidence")
     if array.size == 0:
         raise _bad_shape(array, "no frames; give at least one")
+    return array
+
+
+def _checked(keypoints: ArrayLike) -> FloatArray:
+    array = as_keypoints(keypoints)
     # The sum tells without a mask as long as the clip; float64 holds any sum of finite float32.
     with np.errstate(invalid="ignore"):
         total = array.sum(dtype=np.float64)
@@ -94,7 +112,12 @@ def _checked(keypoints: ArrayLike) -> FloatArray:
     return array
 
 
-def _as_float32(keypoints: ArrayLike) -> FloatArray:
+def as_float32(keypoints: ArrayLike) -> FloatArray:
+    """An array of real numbers as float32.
+
+    Raises:
+        InputError: it is none.
+    """
     try:
         array = np.asarray(keypoints)
     except (ValueError, TypeError) as error:
@@ -135,15 +158,20 @@ def _peak(clips: FloatArray) -> float:
 
 def _refuse_pixels(clips: FloatArray) -> None:
     peak = _peak(clips)
-    if peak > _NORMALISED_LIMIT:
+    if peak > NORMALISED_LIMIT:
         raise InputError(
             f"keypoints: values up to {peak:g} look like pixels, normalised ones stay within "
-            f"{_NORMALISED_LIMIT:g}; pass image_size=(width, height), or --image-size W H on the "
+            f"{NORMALISED_LIMIT:g}; pass image_size=(width, height), or --image-size W H on the "
             "command line"
         )
 
 
-def _checked_size(image_size: Sequence[float]) -> tuple[float, float]:
+def checked_size(image_size: Sequence[float]) -> tuple[float, float]:
+    """Width and height in pixels.
+
+    Raises:
+        InputError: not two positive numbers.
+    """
     try:
         width, height = (float(side) for side in image_size)
     except (TypeError, ValueError) as error:
@@ -162,13 +190,13 @@ def _bad_size(image_size: object) -> InputError:
 def _normalised(clips: FloatArray, size: tuple[float, float]) -> FloatArray:
     width, height = size
     peak = _peak(clips)
-    if peak <= _PIXEL_LIMIT < width:
+    if peak <= PIXEL_LIMIT < width:
         raise InputError(
             f"keypoints: values up to {peak:g} look normalised, but image_size was given for "
             "pixels; leave image_size out, or pass pixels"
         )
     scaled = normalise_by_width(clips, width, height)
-    if _peak(scaled) > _NORMALISED_LIMIT:
+    if _peak(scaled) > NORMALISED_LIMIT:
         raise InputError(
             f"keypoints: pixels up to {peak:g} lie far outside an image of {width:g} x {height:g}; "
             "pass the size of the image the keypoints were detected in"

@@ -195,6 +195,7 @@ PEOPLE = people(9 * 32)
 PEAK = PEOPLE.max()
 SPREAD = PEOPLE[..., :2].astype(float).std(axis=(0, 1)).max()
 SMALL = np.concatenate([PEOPLE[..., :2] / 1000 + [600, 300], PEOPLE[..., 2:]], axis=-1)
+EXPECTED = "a clip, .npz, .json or .csv, or a folder of OpenPose's or Ultralytics' files"
 UNSEEN = PEOPLE * np.float32([1, 1, 0])
 NOT_FINITE = PEOPLE.copy()
 NOT_FINITE[3, 2, 1] = np.nan
@@ -203,7 +204,7 @@ NOT_FINITE[3, 2, 1] = np.nan
 @pytest.mark.parametrize(
     ("keypoints", "size", "message"),
     [
-        (np.ones((300, 18, 3)), SIZE, "expected keypoints (t, 17, 2|3), got (300, 18, 3)"),
+        (np.ones((300, 15, 3)), SIZE, "expected keypoints (t, 17, 2|3), got (300, 15, 3)"),
         (PEOPLE, None, PIXELS.format(peak=PEAK)),
         (
             PEOPLE,
@@ -250,10 +251,10 @@ def test_a_folder_without_clips(tmp_path):
 
 def test_files_that_are_no_clips(tmp_path):
     path = tmp_path / "none.npz"
-    assert refusal(path) == f"{path}: no such file; expected a clip, .npz or .json"
+    assert refusal(path) == f"{path}: no such file; expected {EXPECTED}"
     path = tmp_path / "a.txt"
     path.touch()
-    assert refusal(path) == f"{path}: expected a clip, .npz or .json, got '.txt'"
+    assert refusal(path) == f"{path}: expected {EXPECTED}, got '.txt'"
 
 
 def test_joints_that_were_not_found_are_not_outside(tmp_path):
@@ -351,4 +352,4 @@ def test_offsets_that_are_none(tmp_path, offsets):
 def test_no_file_has_no_clips(tmp_path, name):
     with pytest.raises(InputError) as caught:
         read_clips(tmp_path / name)
-    assert str(caught.value) == f"{tmp_path / name}: no such file; expected a clip, .npz or .json"
+    assert str(caught.value) == f"{tmp_path / name}: no such file; expected {EXPECTED}"

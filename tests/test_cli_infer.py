@@ -159,7 +159,10 @@ def test_an_error_in_json_is_a_document_as_well(model, poses, tmp_path, capsys):
     missing = tmp_path / "none.npz"
     assert cli.main(["infer", model, str(missing), "-o", str(poses), "--json"]) == 2
     out, err = capsys.readouterr()
-    message = f"{missing}: no such file; expected a clip, .npz or .json"
+    message = (
+        f"{missing}: no such file; expected a clip, .npz, .json or .csv, or a folder of OpenPose's "
+        "or Ultralytics' files"
+    )
     assert json.loads(out) == {"error": {"type": "InputError", "message": message}}
     assert err == f"h2ot infer: error: {message}\n"
 
@@ -188,7 +191,8 @@ def test_a_traceback_only_when_asked_for(model, poses, capsys):
     err = capsys.readouterr().err
     assert err.startswith("h2ot-infer: debug: this is where it came from:\nTraceback")
     assert err.endswith(
-        "h2ot-infer: error: none.npz: no such file; expected a clip, .npz or .json\n"
+        "h2ot-infer: error: none.npz: no such file; expected a clip, .npz, .json or .csv, or a "
+        "folder of OpenPose's or Ultralytics' files\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""clips.py and detections.py: reading clips, writing poses."""
+"""clips.py: reading clips, writing poses. What detectors write: test_readers.py."""
 
 import json
 import zipfile
@@ -14,6 +14,7 @@ from h2ot_edge.detections import h36m_from_coco
 from h2ot_edge.errors import InputError, UsageError
 from h2ot_edge.skeleton import JOINTS
 
+EXPECTED = "a clip, .npz, .json or .csv, or a folder of OpenPose's or Ultralytics' files"
 POSE2SIM = Path(__file__).parents[2] / "shared" / "data" / "real" / "pose2sim.npz"
 
 
@@ -78,7 +79,20 @@ def test_real_detections():
     ("arrays", "options", "message"),
     [
         ({"poses": [1], "a": [2]}, {}, "expected an array 'keypoints' or 'kp2d', found a, poses"),
-        ({"kp2d": np.zeros((5, 16, 2))}, {}, "expected keypoints (t, 17, 2|3), got (5, 16, 2)"),
+        ({"kp2d": np.zeros((5, 15, 2))}, {}, "expected keypoints (t, 17, 2|3), got (5, 15, 2)"),
+        (
+            {"kp2d": np.zeros((5, 16, 2))},
+            {},
+            "expected keypoints (t, 17, 2|3), got (5, 16, 2); if the joints are those of mpii16, "
+            "say so (layout=, or --layout on the command line)",
+        ),
+        (
+            {"kp2d": keypoints()},
+            {"layout": "body25"},
+            "expected keypoints (t, 25, 2|3), got (4, 17, 3); if the joints are those of h36m or "
+            "coco17, say so (layout=, or --layout on the command line)",
+        ),
+        ({"kp2d": keypoints()}, {"person": 1}, "an .npz of clips has no people; leave person out"),
         ({"kp2d": np.zeros((17, 2))}, {}, "expected keypoints (t, 17, 2|3), got (17, 2)"),
         ({"kp2d": np.zeros((0, 17, 2))}, {}, "the clip has no frames"),
         ({"kp2d": np.full((1, 17, 2), "a")}, {}, "expected keypoints of real numbers, got <U1"),
@@ -185,13 +199,13 @@ def test_a_damaged_npz(tmp_path):
 
 def test_a_clip_that_is_not_there(tmp_path):
     path = tmp_path / "none.npz"
-    assert refusal(path) == f"{path}: no such file; expected a clip, .npz or .json"
+    assert refusal(path) == f"{path}: no such file; expected {EXPECTED}"
 
 
 def test_a_clip_of_another_format(tmp_path):
     path = tmp_path / "clip.mp4"
     path.touch()
-    assert refusal(path) == f"{path}: expected a clip, .npz or .json, got '.mp4'"
+    assert refusal(path) == f"{path}: expected {EXPECTED}, got '.mp4'"
 
 
 # .json
@@ -321,34 +335,33 @@ def test_other_names_are_no_gaps(tmp_path, images):
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        *(
-            (
-                document,
-                "expected a list of detections with image_id and keypoints, as AlphaPose and COCO "
-                f"results have it, got {got}",
-            )
-            for document, got in [
-                ([], "an empty list"),
-                ({"images": [], "annotations": []}, "an object with annotations, images"),
-                ({}, "an object with nothing"),
-                ("text", "a str"),
-            ]
-        ),
         (
             [detection(0), {"image_id": 1}],
             "detection 1: expected an object with image_id and keypoints, got an object with "
             "image_id",
         ),
-        ([3], "detection 0: expected an object with image_id and keypoints, got a int"),
         (
-            [detection(0, keypoints=[0.0] * 78)],
-            "detection 0: expected keypoints of 51 numbers, x, y, score of COCO's 17 joints, got "
-            "78",
+            [detection(0), detection(0, keypoints=[0.0] * 78)],
+            "detection 1: expected keypoints of 51 numbers, x, y, score of the 17 joints of "
+            "coco17, got 78",
+        ),
+        (
+            [detection(0), detection(0, keypoints={"a": 1})],
+            "detection 1: expected keypoints of 51 numbers, x, y, score of the 17 joints of "
+            "coco17, got an object with a",
+        ),
+        (
+            [detection(0, keypoints=[0.0] * 50)],
+            "detection 0: expected keypoints of 3 numbers a joint, got 50",
         ),
         (
             [detection(0, keypoints={"a": 1})],
-            "detection 0: expected keypoints of 51 numbers, x, y, score of COCO's 17 joints, got "
-            "an object with a",
+            "detection 0: expected keypoints of 3 numbers a joint, got an object with a",
+        ),
+        (
+            [detection(0, keypoints=[0.0] * 60)],
+            "no layout has 20 joints (see h2ot_edge.layouts.LAYOUTS); give keypoints of a layout "
+            "that has",
         ),
         (
             [detection(0, keypoints=[None] * 51)],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from h2ot_edge.errors import InputError, UsageError
-from h2ot_edge.filters import one_euro
+from h2ot_edge.filters import OneEuro, one_euro
 
 RNG = np.random.default_rng(0)
 POSES = RNG.normal(0, 0.3, (40, 17, 3)).cumsum(axis=0)
@@ -115,3 +115,61 @@ def test_poses_with_nan():
         "poses: hold NaN or infinity in 2 of 40 frames, first in frame 7; a filter would carry "
         "them through the rest of the clip"
     )
+
+
+def test_a_pose_at_a_time_is_the_whole_clip():
+    euro = OneEuro(d_cutoff_hz=2.5, **SETTINGS)
+    found = [euro.step(pose, 30) for pose in POSES]
+    assert {pose.dtype for pose in found} == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(found, one_euro(POSES, 30, d_cutoff_hz=2.5, **SETTINGS))
+
+
+def test_the_rate_may_change_from_pose_to_pose():
+    euro, rates = OneEuro(**SETTINGS), np.random.default_rng(1).uniform(10, 60, len(POSES))
+    found = [euro.step(pose, fps)[5, 1] for pose, fps in zip(POSES, rates, strict=True)]
+    before, speed = POSES[0, 5, 1], 0.0
+    for x, rate, y in zip(POSES[1:, 5, 1], rates[1:], found[1:], strict=True):
+        speed += alpha(1.0, rate) * ((x - before) * rate - speed)
+        before += alpha(1.2 + 4.0 * abs(speed), rate) * (x - before)
+        assert y == pytest.approx(before, rel=1e-5, abs=1e-6)
+
+
+def test_it_forgets():
+    euro = OneEuro(**SETTINGS)
+    first = [euro.step(pose, 50) for pose in POSES[:5]]
+    other = euro.fresh()
+    euro.reset()
+    for made in (euro, other):
+        np.testing.assert_array_equal([made.step(pose, 50) for pose in POSES[:5]], first)
+
+
+def test_it_says_what_it_does():
+    assert OneEuro(**SETTINGS).description == (
+        "One-Euro, cutoff 1.2 Hz and 4 Hz more for each m/s, cutoff of the speed 1 Hz"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "pose", "fps", "message"),
+    [
+        (InputError, POSES, 50, "pose: expected (17, 3), got (40, 17, 3)"),
+        (UsageError, POSES[0], 0.0, "fps: expected a finite number above 0, got 0"),
+        (
+            InputError,
+            POSES[0] * np.nan,
+            50,
+            "poses: hold NaN or infinity in 1 of 1 frames, first in frame 0; a filter would carry "
+            "them through the rest of the clip",
+        ),
+    ],
+)
+def test_a_pose_that_is_refused(error, pose, fps, message):
+    with pytest.raises(error) as caught:
+        OneEuro(**SETTINGS).step(pose, fps)
+    assert str(caught.value) == message
+
+
+def test_parameters_of_the_one_that_steps():
+    with pytest.raises(UsageError) as caught:
+        OneEuro(min_cutoff_hz=0, beta=1)
+    assert str(caught.value) == "min_cutoff_hz: expected a finite number above 0, got 0"

@@ -19,7 +19,7 @@ def test_the_example_in_the_readme_runs(
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})
     frames = len(sample_clip().keypoints)
-    assert capsys.readouterr().out == f"({frames}, 17, 3) m\n"
+    assert capsys.readouterr().out == f"({frames}, 17, 3) m root\n"
 
 
 def test_the_map_names_files_that_are_there() -> None:

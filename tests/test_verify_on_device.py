@@ -79,7 +79,7 @@ def test_a_command_that_fails_says_which_one_it_was(capsys):
         command("infer", "none.onnx", "none.npz", "-o", "poses.npz")
     assert str(error.value) == (
         "h2ot infer none.onnx none.npz -o poses.npz ends with status 2: none.npz: no such file; "
-        "expected a clip, .npz or .json"
+        "expected a clip, .npz, .json or .csv, or a folder of OpenPose's or Ultralytics' files"
     )
     assert capsys.readouterr() == ("", "")
 

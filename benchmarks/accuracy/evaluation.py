@@ -142,13 +142,17 @@ def lifted(
     Raises:
         InputError, OutputError: as `Engine.infer`.
     """
-    poses = rooted(engine.infer(clip.keypoints, image_size=clip.image_size), root)
+    poses = rooted(_positions(engine, clip.keypoints, clip), root)
     if not flip:
         return poses
     keypoints = mirrored(clip.keypoints, clip.image_size)
-    other = rooted(engine.infer(keypoints, image_size=clip.image_size), root)
+    other = rooted(_positions(engine, keypoints, clip), root)
     mean: NDArray[np.float64] = (poses + other[:, MIRROR] * (-1, 1, 1)) / 2
     return mean
+
+
+def _positions(engine: Engine, keypoints: FloatArray, clip: LabelledClip) -> FloatArray:
+    return engine.infer(keypoints, image_size=clip.image_size).positions
 
 
 def measurable(card: ModelCard, metrics: Iterable[str] = tuple(METRICS)) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """`h2ot infer`: lift the keypoints of a clip to poses."""
 
 import argparse
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,14 @@ from h2ot_edge.cli.running import add_running, load_engine
 from h2ot_edge.clips import Clip, check_poses_path, read_clip, write_poses
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import UsageError
+from h2ot_edge.layouts import LAYOUTS, check_orientation
+from h2ot_edge.missing import POLICIES
+from h2ot_edge.readers import FORMATS
 from h2ot_edge.spec import FloatArray
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
+
+_logger = logging.getLogger(__name__)
 
 SUMMARY = "lift the 2-D keypoints of a clip to 3-D poses"
 
@@ -26,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", metavar="MODEL", help="an .onnx file, or a name that h2ot-models lists"
     )
-    parser.add_argument("clip", metavar="CLIP", help=".npz, or .json of AlphaPose or COCO results")
+    parser.add_argument("clip", metavar="CLIP", help="a file or folder of keypoints; see --format")
     group = parser.add_argument_group("input")
     group.add_argument(
         "--image-size",
@@ -37,6 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--clip", dest="index", type=int, metavar="N", help="which clip of an .npz with several"
+    )
+    group.add_argument("--format", default="auto", help=f"auto, {', '.join(FORMATS)}")
+    group.add_argument("--layout", default="auto", help=f"auto, {', '.join(LAYOUTS)}")
+    group.add_argument("--person", metavar="ID", help="whom to lift (default: the strongest track)")
+    group.add_argument("--fps", type=float, metavar="HZ", help="if the clip does not say it")
+    group.add_argument(
+        "--on-missing", metavar="NAME",
+        help=f"what to do about missing joints and frames: {', '.join(POLICIES)} "
+        "(default: joints are taken as they are, missing frames are refused)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-gap-s", type=float, metavar="S", help="with --on-missing: longer gaps are not valid"
     )
     group = parser.add_argument_group("output")
     group.add_argument("-o", "--output", required=True, metavar="POSES.npz", help="where to")
@@ -49,7 +67,18 @@ def run(args: argparse.Namespace) -> int:
     output = check_poses_path(args.output)
     if args.plot:
         require("matplotlib", "viz")  # now, not after the work is done
-    clip = read_clip(args.clip, index=args.index)
+    clip = read_clip(
+        args.clip,
+        index=args.index,
+        format=args.format,
+        layout=args.layout,
+        person=args.person,
+        fps=args.fps,
+        image_size=tuple(args.image_size) if args.image_size else None,
+        allow_missing=args.on_missing not in (None, "raise"),
+    )
+    for finding in check_orientation(clip.keypoints, clip.image_size):
+        _logger.warning("%s: %s", args.clip, finding)
     with load_engine(args.model, args) as engine:
         _make_folders(output, args.plot)
         poses, seconds = _timed(engine, clip, args)
@@ -72,11 +101,17 @@ def _make_folders(output: Path, plot: str | None) -> None:
 
 
 def _timed(engine: Engine, clip: Clip, args: argparse.Namespace) -> tuple[FloatArray, float]:
-    size = args.image_size or clip.image_size
     with progress_bar("window", shown=not (args.json or args.quiet)) as progress:
         start = time.perf_counter()
-        poses = engine.infer(clip.keypoints, image_size=size, progress=progress)
-        return poses, time.perf_counter() - start
+        poses = engine.infer(
+            clip.keypoints,
+            image_size=clip.image_size,
+            fps=clip.fps,
+            on_missing=args.on_missing,
+            max_gap_s=args.max_gap_s,
+            progress=progress,
+        )
+        return poses.positions, time.perf_counter() - start
 
 
 def _plot(path: str, poses: FloatArray, clip: Clip, engine: Engine) -> None:

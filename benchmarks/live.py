@@ -1,0 +1,292 @@
+"""What a live stream costs, and how late its poses are: `python -m h2ot_edge.benchmarks.live`.
+
+Three measurements: the cost of a frame with several hops, over that of a window; people at camera
+rates, through `LiveSession` as an app has it; and memory over many pushes.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from h2ot_edge.benchmarks.accuracy.tables import table
+from h2ot_edge.engine import Engine
+from h2ot_edge.errors import H2OTError
+from h2ot_edge.live import LivePose, Stream, session, stream
+from h2ot_edge.sample import SampleWalk, sample_clip
+from h2ot_edge.spec import FloatArray
+
+__all__ = ["Cameras", "HopCost", "cost_of_hops", "main", "memory", "people_at_a_rate"]
+
+MOST = 1.1
+"""A stream with hop h may cost this over h of a window for each frame."""
+
+MOST_GROWTH_MIB = 2.0
+"""Of the process over all pushes after the first tenth; its allocator keeps some pages."""
+
+_HOPS = (1, 2, 4, 8)
+_RATES = (30.0, 60.0)
+_PEOPLE = (1, 4, 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HopCost:
+    """Cost of a stream.
+
+    Attributes:
+        hop: h.
+        frame_ms: median over cycles of h pushes, of a push.
+        ratio: median over rounds of that cost over a window's in the same round.
+    """
+
+    hop: int
+    frame_ms: float
+    ratio: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is within `MOST` / h."""
+        return self.ratio <= MOST / self.hop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cameras:
+    """People at a rate.
+
+    Attributes:
+        late_ms: p50, p99, p99.9 of the time from a frame's push to the pose that it completes.
+        missed: share of poses that were later than the next frame, or never came.
+        dropped: windows that were never run.
+        poses: that came.
+    """
+
+    late_ms: tuple[float, float, float]
+    missed: float
+    dropped: int
+    poses: int
+
+
+def cost_of_hops(
+    engine: Engine, clip: SampleWalk, *, lookahead: int, rounds: int, hops: Sequence[int] = _HOPS
+) -> tuple[float, list[HopCost]]:
+    """Time a window and streams of every hop in turns.
+
+    Returns:
+        Milliseconds of a window (`Engine.run_windows`, median), and the cost of each hop.
+
+    Raises:
+        H2OTError: as `stream` and `Stream.push`.
+    """
+    window = np.zeros((1, engine.card.frames, 17, engine.card.channels), np.float32)
+    frames = _endless(clip)
+    made = {h: stream(engine, lookahead=lookahead, hop=h, image_size=clip.image_size) for h in hops}
+    for hop, one in made.items():
+        for _ in range(one.delay + hop):
+            one.push(frames())
+    windows: list[float] = []
+    costs: dict[int, list[float]] = {hop: [] for hop in hops}
+    for _ in range(rounds):
+        windows.append(_ms(lambda: engine.run_windows(window)))
+        for hop, one in made.items():
+            costs[hop].append(_ms(lambda one=one, hop=hop: _cycle(one, frames, hop)) / hop)  # type: ignore[misc]
+    return float(np.median(windows)), [
+        HopCost(
+            hop=hop,
+            frame_ms=float(np.median(costs[hop])),
+            ratio=float(np.median(np.array(costs[hop]) / windows)),
+        )
+        for hop in hops
+    ]
+
+
+def people_at_a_rate(
+    engine: Engine,
+    clip: SampleWalk,
+    *,
+    people: int,
+    rate: float,
+    seconds: float,
+    lookahead: int,
+    hop: int,
+) -> Cameras:
+    """Push people at a camera's rate, whether or not the network keeps up, and see when poses come.
+
+    Raises:
+        H2OTError: as `session` and `LiveSession.push`.
+    """
+    late: list[float] = []
+    delay = lookahead + hop - 1
+
+    def on_pose(pose: LivePose) -> None:
+        # What it waited for by choice is not late.
+        late.append(pose.latency_s - delay / rate)
+
+    frames, count = _endless(clip), int(seconds * rate)
+    with session(
+        engine, lookahead=lookahead, hop=hop, image_size=clip.image_size, on_pose=on_pose
+    ) as live:
+        start = time.monotonic()
+        for number in range(count):
+            time.sleep(max(start + number / rate - time.monotonic(), 0))
+            live.push_many(dict.fromkeys(range(people), frames()), number / rate)
+    wanted = people * (count - delay)
+    ms = np.array(late) * 1e3
+    in_time = int((ms <= 1e3 / rate).sum())
+    p50, p99, p999 = np.percentile(ms, [50, 99, 99.9]).tolist()
+    return Cameras(
+        late_ms=(p50, p99, p999),
+        missed=1 - in_time / wanted,
+        dropped=live.counts.dropped,
+        poses=len(late),
+    )
+
+
+def memory(engine: Engine, clip: SampleWalk, *, pushes: int) -> tuple[float, float]:
+    """MiB of the process after a tenth of the pushes, and after all of them.
+
+    Raises:
+        H2OTError: as `stream` and `Stream.push`.
+    """
+    made = stream(engine, lookahead=0, hop=engine.card.frames, image_size=clip.image_size)
+    frames, sizes = _endless(clip), []
+    for number in range(pushes):
+        made.push(frames())
+        if number in (pushes // 10, pushes - 1):
+            sizes.append(_resident_mib())
+    return sizes[0], sizes[-1]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and report; 1 if a promise does not hold."""
+    args = _parser().parse_args(argv)
+    clip = sample_clip()
+    try:
+        with Engine.load(args.model, threads=args.threads, device=args.device) as engine:
+            engine.warmup()
+            _write(_heading(engine, args.threads))
+            held = _report_hops(engine, clip, args)
+            _report_rates(engine, clip, args)
+            held &= _report_memory(engine, clip, args.pushes)
+    except H2OTError as error:
+        sys.stderr.write(f"live: error: {error}\n")
+        return error.exit_status
+    return 0 if held else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model", nargs="?", default="motionbert-s", metavar="MODEL")
+    parser.add_argument("-d", "--device", default="auto")
+    parser.add_argument("--threads", type=int, help="CPU threads of a call")
+    parser.add_argument("--lookahead", type=int, default=4, metavar="K")
+    parser.add_argument("--hops", type=int, nargs="+", default=list(_HOPS), metavar="N")
+    parser.add_argument("--rates", type=float, nargs="+", default=list(_RATES), metavar="HZ")
+    parser.add_argument("--people", type=int, nargs="+", default=list(_PEOPLE), metavar="N")
+    parser.add_argument("--rounds", type=int, default=100, help="timed windows of each hop")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each row of people")
+    parser.add_argument("--pushes", type=int, default=100_000, help="of the memory's measurement")
+    return parser
+
+
+def _report_hops(engine: Engine, clip: SampleWalk, args: argparse.Namespace) -> bool:
+    window, costs = cost_of_hops(
+        engine, clip, lookahead=args.lookahead, rounds=args.rounds, hops=args.hops
+    )
+    rows = [
+        [
+            str(cost.hop),
+            f"{cost.frame_ms:.2f}",
+            f"{cost.ratio:.3f}",
+            f"{MOST / cost.hop:.3f}",
+            "yes" if cost.holds else "NO",
+        ]
+        for cost in costs
+    ]
+    _write(f"A window takes {window:.2f} ms.\n\n")
+    _write(table(["hop", "ms a frame", "of a window", "allowed", "holds"], rows, words=0) + "\n")
+    return all(cost.holds for cost in costs)
+
+
+def _report_rates(engine: Engine, clip: SampleWalk, args: argparse.Namespace) -> None:
+    rows = []
+    for rate in args.rates:
+        for people in args.people:
+            for hop in args.hops:
+                found = people_at_a_rate(
+                    engine,
+                    clip,
+                    people=people,
+                    rate=rate,
+                    seconds=args.seconds,
+                    lookahead=args.lookahead,
+                    hop=hop,
+                )
+                waited = 1e3 * (args.lookahead + hop - 1) / rate
+                times = [f"{ms:.1f}" for ms in found.late_ms]
+                missed, dropped = f"{100 * found.missed:.1f}", str(found.dropped)
+                rows.append(
+                    [f"{rate:g}", str(people), str(hop), f"{waited:.0f}", *times, missed, dropped]
+                )
+    head = ["Hz", "people", "hop", "waits, ms", "p50, ms", "p99", "p99.9", "missed, %", "dropped"]
+    _write(table(head, rows, words=0) + "\n")
+
+
+def _report_memory(engine: Engine, clip: SampleWalk, pushes: int) -> bool:
+    early, late = memory(engine, clip, pushes=pushes)
+    held = late - early <= MOST_GROWTH_MIB
+    _write(
+        f"Memory: {early:.1f} MiB after {pushes // 10} pushes, {late:.1f} MiB after {pushes} "
+        f"({'flat' if held else 'NOT FLAT'}).\n"
+    )
+    return held
+
+
+def _heading(engine: Engine, threads: int | None) -> str:
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (
+        f"{engine!r}\n{os.cpu_count()} CPU cores, {threads or 'all'} threads a call, load "
+        f"before: {load}\n"
+    )
+
+
+def _cycle(made: Stream, frames: Callable[[], FloatArray], hop: int) -> None:
+    for _ in range(hop):
+        made.push(frames())
+
+
+def _endless(clip: SampleWalk) -> Callable[[], FloatArray]:
+    """Its next frame at every call, over and over."""
+    number = -1
+
+    def following() -> FloatArray:
+        nonlocal number
+        number = (number + 1) % len(clip.keypoints)
+        frame: FloatArray = clip.keypoints[number]
+        return frame
+
+    return following
+
+
+def _ms(call: Callable[[], object]) -> float:
+    start = time.perf_counter_ns()
+    call()
+    return (time.perf_counter_ns() - start) / 1e6
+
+
+def _resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,297 @@
+"""Joints and frames that the detector did not find: what is put in their place, and which they are.
+
+A joint of a frame is missing if one of its numbers is NaN or infinite, or its confidence is 0; so
+(0, 0, 0) is missing, and of two channels only NaN is, as (0, 0) may be the middle of the picture.
+
+What is filled in gets the confidence of what it was filled in from, fading with the time to it: of
+a position with confidence 0 the networks of this project use nothing, and gaps of a few frames cost
+them several times as much (docs/missing.md). Which joints were seen, `Filled.seen` tells.
+
+Letters: t frames of a clip.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from h2ot_edge._gaps import BoolArray, Gaps, missing_error
+from h2ot_edge._names import look_up
+from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge.skeleton import JOINTS
+from h2ot_edge.spec import FloatArray
+
+__all__ = ["FADE_S", "POLICIES", "Filled", "Gaps", "Holder", "OnMissing", "blanked", "fill_missing"]
+
+Times = NDArray[np.float64]
+
+OnMissing = Literal["hold", "interpolate", "nan", "raise"]
+
+POLICIES: tuple[OnMissing, ...] = get_args(OnMissing)
+"""What can be done about missing joints; `fill_missing` says what each does."""
+
+FADE_S = 0.3
+"""Seconds in which a confidence fades to 0; measured, and 0.2 and 0.4 are much the same."""
+
+_UNTOLD_FPS = 30.0
+"""For fading where the frame rate is unknown; half or twice of it would do."""
+
+SLACK_S = 1e-6
+"""0.1 s is five frames of 0.02 s, though their float64 differences add up to a little more."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Filled:
+    """Keypoints without holes.
+
+    Attributes:
+        keypoints: (..., t, 17, 3) float32, finite; as they came, or filled in. Two channels have
+            got a confidence, 1 where there is an observation.
+        seen: (..., t, 17), whether there is an observation.
+        valid: (..., t, 17), whether there is one within `max_gap_s`.
+    """
+
+    keypoints: FloatArray
+    seen: BoolArray
+    valid: BoolArray
+
+    @property
+    def gaps(self) -> Gaps:
+        """How much was missing, counted."""
+        return Gaps.of(self.seen, self.valid)
+
+
+def fill_missing(
+    keypoints: ArrayLike,
+    *,
+    on_missing: str = "interpolate",
+    max_gap_s: float | None = None,
+    times: Times | None = None,
+    centre: Sequence[float] = (0.0, 0.0),
+    fade_s: float = FADE_S,
+) -> Filled:
+    """Fill in missing joints, each by itself.
+
+    * `hold` repeats the last observation and does not look ahead; a `Holder` does the same frame
+      by frame.
+    * `interpolate` goes straight in time from the last observation to the next one, and repeats
+      the nearest before the first and after the last.
+    * `nan` fills as `interpolate` does; what is made of invalid joints is to be `blanked`.
+    * `raise` raises if anything is missing.
+
+    A joint with nothing to go by (with `hold` until it is first seen, with the others if it never
+    is) is put in the mean of the person's other joints in that frame, and if there are none in
+    `centre`, with confidence 0: a place that depends on no future frame and is inside the picture,
+    where it is least harmful to networks that look at it all the same. It is invalid.
+
+    A position is filled in however long the gap is; it is `valid` that tells how far to trust it.
+
+    Args:
+        keypoints: (..., t, 17, 2|3) real numbers, t >= 1; pixels or normalised.
+        on_missing: one of `POLICIES`.
+        max_gap_s: a joint is valid up to this many seconds from the observation it was filled in
+            from, with `interpolate` and `nan` from the nearer one; 0 makes every missing joint
+            invalid, None none that was filled in from an observation.
+        times: (t,) ascending seconds of the frames (`h2ot_edge.rates.frame_times`); None if
+            unknown, they are then taken to be evenly spaced.
+        centre: x, y of the middle of the picture, in the unit of the keypoints.
+        fade_s: seconds from the observation at which its confidence has faded to 0, evenly; 0
+            gives all that is filled in confidence 0.
+
+    Raises:
+        InputError: another shape; with `raise`, anything is missing.
+        UnknownName: no such policy.
+        UsageError: `max_gap_s` without times, or below 0; `fade_s` below 0.
+    """
+    policy = look_up("on_missing", on_missing, {name: name for name in POLICIES})
+    clips = _shaped(np.asarray(keypoints))
+    _check_seconds("max_gap_s", max_gap_s)
+    _check_seconds("fade_s", fade_s)
+    if times is None:
+        _refuse_untimed(max_gap_s)
+        times = np.arange(clips.shape[-3]) / _UNTOLD_FPS
+    seen = _seen(clips)
+    if seen.all():
+        return Filled(keypoints=_observed(clips, seen), seen=seen, valid=seen)
+    if policy == "raise":
+        raise missing_error(seen)
+    observed = _observed(clips, seen)
+    filled, since = (_held if policy == "hold" else _interpolated)(observed, seen, times)
+    keypoints = _finished(filled, seen, since, fade_s, centre)
+    return Filled(keypoints=keypoints, seen=seen, valid=_within(since, max_gap_s))
+
+
+class Holder:
+    """`fill_missing` with `hold`, frame by frame, of one person in a live stream.
+
+    It never raises for what a detector may give: NaN, a frame without anybody, a joint that was
+    never seen. The order of the timestamps is the caller's business.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_gap_s: float | None = None,
+        centre: Sequence[float] = (0.0, 0.0),
+        fade_s: float = FADE_S,
+    ) -> None:
+        """Begin with nobody seen.
+
+        Args:
+            max_gap_s: as for `fill_missing`, by the timestamps that `push` gets.
+            centre: as for `fill_missing`.
+            fade_s: as for `fill_missing`.
+
+        Raises:
+            UsageError: `max_gap_s` or `fade_s` below 0.
+        """
+        _check_seconds("max_gap_s", max_gap_s)
+        _check_seconds("fade_s", fade_s)
+        self._max_gap_s = max_gap_s
+        self._fade_s = fade_s
+        self._centre = tuple(centre)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything that was seen."""
+        self._last = np.zeros((len(JOINTS), 3), np.float32)
+        self._times = np.full(len(JOINTS), -np.inf)
+
+    def push(self, frame: ArrayLike | None, timestamp: float) -> tuple[FloatArray, BoolArray]:
+        """The next frame without holes.
+
+        Args:
+            frame: (17, 2|3); None, or an array without elements, if nobody is there.
+            timestamp: of the frame, seconds on any clock.
+
+        Returns:
+            (17, 3) float32 and (17,) bool, as `Filled.keypoints` and `Filled.valid`; they are the
+            caller's.
+
+        Raises:
+            InputError: the frame has another shape.
+        """
+        clip = _shaped(_one_frame(frame))
+        seen = _seen(clip)
+        self._last[seen[0]] = _observed(clip, seen)[seen]
+        self._times[seen[0]] = timestamp
+        since = timestamp - self._times
+        keypoints = _finished(self._last, seen[0], since, self._fade_s, self._centre)
+        return keypoints, _within(since, self._max_gap_s)
+
+
+def blanked(positions: NDArray[np.floating[Any]], valid: BoolArray) -> NDArray[np.floating[Any]]:
+    """Poses (..., t, 17, 3) with NaN for each joint of which `valid` (..., t, 17) is False."""
+    return np.where(valid[..., None], positions, positions.dtype.type(np.nan))
+
+
+def _one_frame(frame: ArrayLike | None) -> NDArray[Any]:
+    given = np.empty(0) if frame is None else np.asarray(frame)
+    return given[None] if given.size else np.full((1, len(JOINTS), 3), np.nan)
+
+
+def _shaped(given: NDArray[Any]) -> FloatArray:
+    fits = given.ndim >= 3 and given.shape[-2] == len(JOINTS) and given.shape[-1] in (2, 3)
+    if not (fits and given.size):
+        raise InputError(
+            f"keypoints: expected frames of (17, 2|3), at least one, got an array of {given.shape};"
+            " give the 17 joints of Human3.6M with x, y and perhaps a confidence"
+        )
+    # What float32 cannot hold becomes infinite, and so missing.
+    with np.errstate(over="ignore"):
+        return given.astype(np.float32, copy=False)
+
+
+def _check_seconds(name: str, seconds: float | None) -> None:
+    if seconds is not None and not seconds >= 0:
+        raise UsageError(f"{name}: expected 0 or more seconds, got {seconds:g}")
+
+
+def _refuse_untimed(max_gap_s: float | None) -> None:
+    if max_gap_s is not None:
+        raise UsageError(
+            f"max_gap_s={max_gap_s:g}: expected fps or timestamps with it, got neither; without "
+            "them a gap of so many frames may be any time"
+        )
+
+
+def _seen(clips: FloatArray) -> BoolArray:
+    # Channel by channel: numpy's inner loop would be three numbers long along the last axis.
+    seen: BoolArray = np.isfinite(clips[..., 0]) & np.isfinite(clips[..., 1])
+    if clips.shape[-1] == 3:
+        seen &= np.isfinite(clips[..., 2]) & (clips[..., 2] != 0)
+    return seen
+
+
+def _observed(clips: FloatArray, seen: BoolArray) -> FloatArray:
+    """(..., t, 17, 3), 0 where nothing was seen."""
+    observed = np.ones((*clips.shape[:-1], 3), np.float32)
+    observed[..., : clips.shape[-1]] = clips
+    observed[~seen] = 0
+    return observed
+
+
+def _held(observed: FloatArray, seen: BoolArray, times: Times) -> tuple[FloatArray, Times]:
+    """Observations, and how many seconds ago each was; infinite if there is none."""
+    last = _last(seen)
+    return _at(observed, last), np.where(last < 0, np.inf, times[:, None] - times[last])
+
+
+def _interpolated(observed: FloatArray, seen: BoolArray, times: Times) -> tuple[FloatArray, Times]:
+    """As `_held`, with seconds from the nearer of the two observations."""
+    count = len(times)
+    last, following = _last(seen), count - 1 - np.flip(_last(np.flip(seen, -2)), -2)
+    none_before, none_after = last < 0, following == count
+    before = np.where(none_before, following, last) % count
+    after = np.where(none_after, last, following) % count
+    since, until = times[:, None] - times[before], times[after] - times[:, None]
+    span = np.where(after > before, times[after] - times[before], 1.0)
+    share = np.where(after > before, since / span, 0.0).astype(np.float32)[..., None]
+    start = _at(observed, before)
+    filled = start + (_at(observed, after) - start) * share
+    nearer = np.minimum(np.abs(since), np.abs(until))
+    return filled, np.where(none_before & none_after, np.inf, nearer)
+
+
+def _last(seen: BoolArray) -> NDArray[np.int64]:
+    """Number of the last frame up to each in which each joint was seen, -1 if in none."""
+    frames = np.arange(seen.shape[-2])[:, None]
+    last: NDArray[np.int64] = np.maximum.accumulate(np.where(seen, frames, -1), axis=-2)
+    return last
+
+
+def _at(observed: FloatArray, frames: NDArray[np.int64]) -> FloatArray:
+    taken: FloatArray = np.take_along_axis(observed, np.maximum(frames, 0)[..., None], axis=-3)
+    return taken
+
+
+def _finished(
+    filled: FloatArray, seen: BoolArray, since: Times, fade_s: float, centre: Sequence[float]
+) -> FloatArray:
+    """A copy with faded confidences, and with places for joints that have none."""
+    known = np.isfinite(since)
+    fade = np.clip(1 - since / fade_s, 0, 1) if fade_s else np.zeros(since.shape)
+    finished = filled.copy()
+    finished[..., 2] *= np.where(seen, 1, np.where(known, fade, 0)).astype(np.float32)
+    finished[..., :2] = np.where(
+        known[..., None], filled[..., :2], _neutral(filled[..., :2], known, centre)[..., None, :]
+    )
+    return finished
+
+
+def _neutral(places: FloatArray, known: BoolArray, centre: Sequence[float]) -> FloatArray:
+    """(..., 2) mean of the known ones of (..., 17, 2), `centre` if there are none."""
+    total = np.where(known[..., None], places, 0).sum(axis=-2, dtype=np.float64)
+    count = known.sum(axis=-1)[..., None]
+    mean = np.where(count, total / np.maximum(count, 1), np.asarray(centre, np.float64))
+    return mean.astype(np.float32)
+
+
+def _within(since: Times, max_gap_s: float | None) -> BoolArray:
+    """Whether an observation is near enough."""
+    if max_gap_s is None:
+        return np.isfinite(since)
+    near: BoolArray = since <= max_gap_s + SLACK_S * (max_gap_s > 0)
+    return near

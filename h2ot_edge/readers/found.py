@@ -1,0 +1,176 @@
+"""`Found`: what a detector found in a clip, whatever wrote it down; and which person is taken."""
+
+import itertools
+import logging
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from h2ot_edge.errors import InputError
+from h2ot_edge.layouts import LAYOUTS
+from h2ot_edge.spec import FloatArray
+
+__all__ = ["Found", "Track", "listed", "natural"]
+
+_logger = logging.getLogger(__name__)
+
+_LONGEST = 1_000_000
+"""Frames; numbers further apart than this are timestamps, from which no gap can be told."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Found:
+    """Detections of any number of people in the frames of a clip.
+
+    Attributes:
+        layout: key in `LAYOUTS`.
+        frames: names of the frames in which the detector looked, in their order.
+        frame: (n,) which of them each detection is in.
+        keypoints: (n, j, 3) float32: x, y, confidence.
+        people: a tracker's name for the person of each detection; () if there is no tracker.
+        scores: (n,) how strong a detection is.
+        shares: whether x and y are shares of the image's width and height, 0 to 1.
+        image_size: (width, height), if the file says it.
+        fps: if the file says it.
+    """
+
+    layout: str
+    frames: Sequence[str]
+    frame: NDArray[np.intp]
+    keypoints: FloatArray
+    people: Sequence[str] = ()
+    scores: NDArray[np.float64]
+    shares: bool = False
+    image_size: tuple[float, float] | None = None
+    fps: float | None = None
+
+    def track(self, source: str, person: str | None, allow_missing: bool) -> "Track":
+        """One person, frame by frame.
+
+        Args:
+            source: what to call the file in errors.
+            person: whom; None for the one with the highest total score, or without a tracker the
+                strongest of each frame.
+            allow_missing: frames without the person are NaN with confidence 0, and no error.
+
+        Raises:
+            InputError: no such person, nobody at all, or missing in some frames.
+        """
+        chosen = self._chosen(source, person)
+        best = self._best_of_each_frame(chosen)
+        names = [*self.frames, *_gaps(self.frames)]
+        order = sorted(range(len(names)), key=lambda at: natural(names[at]))
+        rows = [best.get(at, -1) for at in order]
+        missing = [names[at] for at, row in zip(order, rows, strict=True) if row < 0]
+        if missing and not allow_missing:
+            raise InputError(
+                f"{source}: the person is missing in {len(missing)} of {len(names)} "
+                f"frames: {listed(missing)}; fill them in, or cut the clip there"
+            )
+        converted = LAYOUTS[self.layout].to_h36m(self.keypoints[rows])
+        converted[np.array(rows) < 0] = (np.nan, np.nan, 0)
+        return Track(
+            keypoints=converted,
+            person=self.people[chosen[0]] if self.people else None,
+            people=tuple(sorted(set(self.people), key=natural)),
+        )
+
+    def _chosen(self, source: str, person: str | None) -> NDArray[np.intp]:
+        """Numbers of the detections that may be taken."""
+        if not len(self.frame):
+            raise InputError(f"{source}: nobody is found in any frame; there is nothing to read")
+        if person is not None and not self.people:
+            raise InputError(
+                f"{source}: expected numbers of people for person={person}, but the file has none "
+                "(no tracker ran); leave person out to take the strongest of each frame, or track "
+                "people first"
+            )
+        if not self.people:
+            self._warn_of_crowds(source)
+            return np.arange(len(self.frame))
+        names = np.array(self.people)
+        if person is None:
+            person = self._strongest()
+        chosen: NDArray[np.intp] = np.flatnonzero(names == person)
+        if not len(chosen):
+            known = listed(sorted(set(self.people), key=natural))
+            raise InputError(f"{source}: expected one of the people {known}, got person={person}")
+        return chosen
+
+    def _strongest(self) -> str:
+        totals: dict[str, float] = {}
+        for name, score in zip(self.people, self.scores.tolist(), strict=True):
+            totals[name] = totals.get(name, 0.0) + score
+        return max(totals, key=lambda name: totals[name])
+
+    def _best_of_each_frame(self, chosen: NDArray[np.intp]) -> dict[int, int]:
+        """Detection by frame; twice the same person in a frame is a slip, the stronger is kept."""
+        best: dict[int, int] = {}
+        for row in chosen.tolist():
+            at = int(self.frame[row])
+            if at not in best or self.scores[row] > self.scores[best[at]]:
+                best[at] = row
+        return best
+
+    def _warn_of_crowds(self, source: str) -> None:
+        crowded = int((np.bincount(self.frame) > 1).sum())
+        if crowded:
+            _logger.warning(
+                "%s: %d of %d frames have several people and the file has no tracks; the strongest "
+                "of each frame is taken, who need not be the same person",
+                source,
+                crowded,
+                len(self.frames),
+            )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Track:
+    """One person.
+
+    Attributes:
+        keypoints: (t, 17, 3) float32, Human3.6M's joints, the unit of `Found`.
+        person: a tracker's name for the person; None without a tracker.
+        people: everybody whom the tracker knew.
+    """
+
+    keypoints: FloatArray
+    person: str | None
+    people: tuple[str, ...]
+
+
+def natural(name: str) -> list[tuple[bool, int, str]]:
+    """Sort key that puts frame 9 before frame 10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Names in a message: the first few, and how many there are more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _gaps(names: Sequence[str]) -> list[str]:
+    """Frames that the numbering skips: detectors leave out frames in which they found nobody.
+
+    Every second or tenth frame of a video is no gap: the step is what all differences share.
+    """
+    stems = [re.split(r"([0-9]+)(?=[^0-9]*$)", PurePath(name).stem, maxsplit=1) for name in names]
+    if any(len(stem) != 3 for stem in stems) or len({stem[0] for stem in stems}) != 1:
+        return []
+    if any(len(stem[1]) > 18 for stem in stems):
+        return []
+    numbers = sorted(int(stem[1]) for stem in stems)
+    step = math.gcd(*(b - a for a, b in itertools.pairwise(numbers)))
+    if step == 0 or numbers[-1] - numbers[0] > _LONGEST:
+        return []
+    skipped = sorted(set(range(numbers[0], numbers[-1], step)) - set(numbers))
+    prefix, first, rest = min(stems, key=lambda stem: int(stem[1]))
+    suffix = rest + PurePath(names[0]).suffix
+    return [f"{prefix}{str(number).zfill(len(first))}{suffix}" for number in skipped]
