@@ -113,7 +113,11 @@ def information(machine, plan):
     """What the inspector says of a plan."""
     _runtime, engine = machine.load(plan)
     form = machine.trt.LayerInformationFormat.JSON
-    return json.loads(engine.create_engine_inspector().get_engine_information(form))
+    inspector = engine.create_engine_inspector()
+    context = engine.create_execution_context()
+    # Without one it does not know the types of a free batch.
+    inspector.execution_context = context
+    return json.loads(inspector.get_engine_information(form))
 
 
 def ready(machine):
