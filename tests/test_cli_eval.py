@@ -259,7 +259,7 @@ def test_an_interrupted_run_goes_on(model, data, out, capsys, monkeypatch):
 def test_subjects_of_one_run_serve_another(model, data, out, capsys, monkeypatch):
     arguments = [model, "--data", data, "--out", str(out), "--no-plot"]
     run(capsys, *arguments)
-    monkeypatch.delattr(Engine, "infer")
+    monkeypatch.setattr(Engine, "infer", None)
     document = run(capsys, *arguments, "--subjects", "a")
     assert document["models"]["tiny"]["overall"]["clips"] == 2
 

@@ -485,7 +485,7 @@ def test_a_kind_is_shown_even_of_a_motion_that_was():
 
 
 def test_wrong_use_is_found_before_a_model_runs(model, data, tmp_path, capsys, monkeypatch):
-    monkeypatch.delattr(Engine, "infer")
+    monkeypatch.setattr(Engine, "infer", None)
     out = tmp_path / "out"
     arguments = [model, "--data", data, "-o", str(out)]
     assert failed(capsys, *arguments, "--rounds", "-1") == "--rounds: expected 0 or more, got -1"

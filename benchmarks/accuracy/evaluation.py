@@ -142,17 +142,13 @@ def lifted(
     Raises:
         InputError, OutputError: as `Engine.infer`.
     """
-    poses = rooted(_positions(engine, clip.keypoints, clip), root)
+    poses = rooted(np.asarray(engine.infer(clip.keypoints, image_size=clip.image_size)), root)
     if not flip:
         return poses
     keypoints = mirrored(clip.keypoints, clip.image_size)
-    other = rooted(_positions(engine, keypoints, clip), root)
+    other = rooted(np.asarray(engine.infer(keypoints, image_size=clip.image_size)), root)
     mean: NDArray[np.float64] = (poses + other[:, MIRROR] * (-1, 1, 1)) / 2
     return mean
-
-
-def _positions(engine: Engine, keypoints: FloatArray, clip: LabelledClip) -> FloatArray:
-    return engine.infer(keypoints, image_size=clip.image_size).positions
 
 
 def measurable(card: ModelCard, metrics: Iterable[str] = tuple(METRICS)) -> tuple[str, ...]:

@@ -148,7 +148,7 @@ def _smoothed(min_cutoff_hz: float, beta: float) -> Condition:
         engine = study.engine(study.default)
         return measure(
             lambda clip: one_euro(
-                engine.infer(clip.keypoints, image_size=clip.image_size).positions,
+                np.asarray(engine.infer(clip.keypoints, image_size=clip.image_size)),
                 clip.fps,
                 min_cutoff_hz=min_cutoff_hz,
                 beta=beta,
