@@ -278,7 +278,8 @@ def test_clips_that_do_not_do(source, capsys):
     np.savez("a.npz", keypoints=np.ones((300, 18, 3)))
     assert cli.build([str(source), "--precision", "int8", "--calibration", "a.npz"]) == 2
     assert capsys.readouterr().err == (
-        "h2ot-build: error: a.npz: expected keypoints (t, 17, 2|3), got (300, 18, 3)\n"
+        "h2ot-build: error: a.npz: expected keypoints (t, 17, 2|3), got (300, 18, 3); if the "
+        "joints are those of openpose18, say so (layout=, or h2ot-infer --layout)\n"
     )
     assert written() == ["a.npz"]
 

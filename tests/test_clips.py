@@ -84,13 +84,13 @@ def test_real_detections():
             {"kp2d": np.zeros((5, 16, 2))},
             {},
             "expected keypoints (t, 17, 2|3), got (5, 16, 2); if the joints are those of mpii16, "
-            "say so (layout=, or --layout on the command line)",
+            "say so (layout=, or h2ot-infer --layout)",
         ),
         (
             {"kp2d": keypoints()},
             {"layout": "body25"},
             "expected keypoints (t, 25, 2|3), got (4, 17, 3); if the joints are those of h36m or "
-            "coco17, say so (layout=, or --layout on the command line)",
+            "coco17, say so (layout=, or h2ot-infer --layout)",
         ),
         ({"kp2d": keypoints()}, {"person": 1}, "an .npz of clips has no people; leave person out"),
         ({"kp2d": np.zeros((17, 2))}, {}, "expected keypoints (t, 17, 2|3), got (17, 2)"),

@@ -81,8 +81,8 @@ def _hint(shape: tuple[int, ...], layout: str | None) -> str:
     if not others or (layout or "h36m") in others:
         return ""
     return (
-        f"; if the joints are those of {' or '.join(others)}, say so (layout=, or --layout on the "
-        "command line)"
+        f"; if the joints are those of {' or '.join(others)}, say so (layout=, or h2ot-infer "
+        "--layout)"
     )
 
 
