@@ -17,11 +17,13 @@ from h2ot_edge.cli.engine_options import (
 )
 from h2ot_edge.cli.output import precision_rows, write_json, write_rows
 from h2ot_edge.cli.precision import add_precision, precision_of_arguments
+from h2ot_edge.cuda import Cuda
 from h2ot_edge.engine_file import ENGINE_SUFFIXES, EngineRecord, is_engine
 from h2ot_edge.errors import UsageError
 from h2ot_edge.zoo import resolve
 
 if TYPE_CHECKING:
+    from h2ot_edge.engines.options import BuildOptions
     from h2ot_edge.engines.precision import PrecisionOptions
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -53,8 +55,21 @@ def run(args: argparse.Namespace) -> int:
         assert precision is not None
         refuse_engine_options(args)
         return _lower(source, path, precision, args)
+    if precision is not None:
+        _check_lowered_first(precision, args)
+    # What goes wrong with the engine is better known before the minutes of a lowering.
+    options, cuda = build_options(args), device_of(args)
     if precision is None:
-        return _build(source, path, args)
+        return _build(source, path, options, cuda, args)
+    tensorrt_library(options.target)
+    with TemporaryDirectory() as folder:
+        lowered = Path(folder) / path.with_suffix(".onnx").name
+        _lowered(source, lowered, precision, args)
+        return _build(lowered, path, options, cuda, args)
+
+
+def _check_lowered_first(precision: "PrecisionOptions", args: argparse.Namespace) -> None:
+    """Refuse engines of models that are lowered on the way, where they would be of no use."""
     if precision.precision == "int8-cpu":
         raise UsageError(
             "--precision int8-cpu: such models are for ONNX Runtime on CPUs, which run no engines; "
@@ -65,14 +80,6 @@ def run(args: argparse.Namespace) -> int:
             "--strip-weights with --precision: loading the engine takes the weights from the "
             "lowered model; write that with -o FILE.onnx first, and build the engine from it"
         )
-    # What goes wrong with the engine is better known before the minutes of the lowering.
-    options = build_options(args)
-    device_of(args)
-    tensorrt_library(options.target)
-    with TemporaryDirectory() as folder:
-        lowered = Path(folder) / path.with_suffix(".onnx").name
-        _lowered(source, lowered, precision, args)
-        return _build(lowered, path, args)
 
 
 def _output(args: argparse.Namespace, precision: "PrecisionOptions | None") -> Path:
@@ -118,11 +125,15 @@ def _lowered(
         return lower_precision(source, path, precision, progress)
 
 
-def _build(source: Path, path: Path, args: argparse.Namespace) -> int:
+def _build(
+    source: Path,
+    path: Path,
+    options: "BuildOptions",
+    cuda: Cuda | None,
+    args: argparse.Namespace,
+) -> int:
     from h2ot_edge.engines.build import build_engine, is_current
 
-    options = build_options(args)
-    cuda = device_of(args)
     built = args.force or not is_current(path, source, options, cuda)
     if built:
         with named_progress("step", shown=not (args.json or args.quiet)) as progress:

@@ -6,13 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge.keypoints import NORMALISED_LIMIT
 
 __all__ = ["camera_matrix", "seen_from"]
 
 Array = NDArray[np.float64]
-
-_PIXEL_LIMIT = 10.0
-"""As in `h2ot_edge.keypoints`: normalised keypoints are within."""
 
 
 def camera_matrix(
@@ -62,7 +60,7 @@ def seen_from(
     if not known.any():
         raise InputError("keypoints: no joint of any frame was seen; there is no place to find")
     peak = np.abs(points[known][:, :2]).max()
-    if peak <= _PIXEL_LIMIT:
+    if peak <= NORMALISED_LIMIT:
         raise InputError(
             f"keypoints: values up to {peak:g} look normalised; to_camera needs pixels"
         )
