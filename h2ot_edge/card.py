@@ -101,7 +101,8 @@ class ModelCard:
         versions: libraries that made the file.
         licence: what is known of the terms of the weights.
         accuracy: what was measured, on which data with which noise; empty if nothing was.
-        training: data, credit, recipe, seed, command, commit; empty if it was not done here.
+        training: data, credit, recipe, seed, command, commit, `fps` (frames a second of its
+            windows); empty if it was not done here.
         precision: of the arithmetic: `name` (`fp32`, `fp16`, `int8` or `int8-cpu`) and, of a lower
             one, how it was made and how far it is from its source; empty means fp32.
         schema_version: of this document.

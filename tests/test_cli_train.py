@@ -37,6 +37,7 @@ def test_a_run_leaves_weights_a_log_and_a_report(data, tmp_path, capsys):
     assert told["validation_subjects"] == ["b"]
     assert told["data"]["files"] == ["walks.npz"]
     assert told["plan"]["prune"] == "none"
+    assert told["fps"] == 50.0
 
 
 def test_weights_go_from_run_to_run_and_into_the_export(data, tmp_path, capsys):
@@ -59,6 +60,7 @@ def test_weights_go_from_run_to_run_and_into_the_export(data, tmp_path, capsys):
     training = ModelCard.from_onnx(tmp_path / "model.onnx").training
     assert training["plan"]["schedule"] == {"1": 3}
     assert training["begin"]["train_subjects"] == ["a", "c"]
+    assert training["fps"] == training["begin"]["fps"] == 50.0
 
 
 def refusal(capsys, *arguments):

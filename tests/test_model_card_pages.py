@@ -45,6 +45,7 @@ TRAINING = {
     "train_subjects": ["x", "y"],
     "command": "h2ot-train --seed 3",
     "commit": "0123abc",
+    "fps": 50.0,
 }
 
 
@@ -124,7 +125,8 @@ def test_what_a_page_says_of_the_model(model, data, tmp_path):
         "- data: CMU motion capture\n- credit: mocap.cs.cmu.edu\n- licence of the weights: free"
     )
     assert section(page, "Training") == (
-        "- commit: 0123abc\n- recipe: three stages\n- seed: 3\n- train subjects: x, y\n\n"
+        "- commit: 0123abc\n- fps: 50\n- recipe: three stages\n- seed: 3\n"
+        "- train subjects: x, y\n\n"
         "```console\n$ h2ot-train --seed 3\n```"
     )
     assert section(page, "Parity of the export") == (

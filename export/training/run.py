@@ -19,7 +19,7 @@ from h2ot_edge.export.backbones import BACKBONES
 from h2ot_edge.export.checkpoints import read_state_dict
 from h2ot_edge.export.provenance import data_of, read_training, write_training
 from h2ot_edge.export.training.recipe import Recipe, Stage
-from h2ot_edge.export.training.sampling import TRAINING, Augmentation, Sampler
+from h2ot_edge.export.training.sampling import FPS, TRAINING, Augmentation, Sampler
 from h2ot_edge.export.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -119,6 +119,7 @@ def document(
         "train_subjects": data["train_subjects"],
         "validation_subjects": data["validation_subjects"],
         "noise": made_of["noise"],
+        "fps": FPS,
         "plan": asdict(recipe.stages[-1].plan),
         "recipe": asdict(recipe),
         "begin": begun,

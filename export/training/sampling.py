@@ -19,8 +19,10 @@ from h2ot_edge.export.training.variation import Variation
 from h2ot_edge.skeleton import MIRROR
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["TRAINING", "Augmentation", "Sampler"]
+__all__ = ["FPS", "TRAINING", "Augmentation", "Sampler"]
 
+FPS = 50.0
+"""Frames a second of the windows; cards tell it, and clips of another rate are taken to it."""
 
 _OTHER_SIDE = np.array([-1, 1, 1], np.float32)
 
@@ -61,7 +63,6 @@ class Sampler:
         *,
         frames: int,
         windows: int,
-        fps: float = 50.0,
         augmentation: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
@@ -73,17 +74,16 @@ class Sampler:
                 others.
             frames: f.
             windows: b of a batch.
-            fps: frames a second of the windows.
             augmentation: how motions are varied; None for the default.
             seed: of all chance.
         """
-        self.frames, self.windows, self.fps, self.seed = frames, windows, fps, seed
+        self.frames, self.windows, self.seed = frames, windows, seed
         self.augmentation = augmentation or Augmentation()
         lengths = np.array([len(motion) for motion in motions.motions])
         self._poses = np.concatenate([motion.poses for motion in motions.motions])
         self._start = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         self._length = lengths
-        self._rate = np.array([motion.fps for motion in motions.motions]) / fps
+        self._rate = np.array([motion.fps for motion in motions.motions]) / FPS
         self._chance = _chances([motion.action for motion in motions.motions], lengths)
         self._bodies = motions.bodies
         self._bones = np.stack([bone_lengths(motion.poses) for motion in motions.motions])
@@ -103,7 +103,7 @@ class Sampler:
         filmed = film(poses, rng, self.augmentation.cameras)
         height = stature(bone_lengths(poses[:, self.frames // 2, None])) * filmed.focal
         keypoints = self.augmentation.detector.detect(
-            filmed.points, height / filmed.roots[..., 2].mean(axis=1), rng, fps=self.fps
+            filmed.points, height / filmed.roots[..., 2].mean(axis=1), rng, fps=FPS
         )
         return keypoints, filmed.poses
 
