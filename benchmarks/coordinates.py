@@ -112,8 +112,10 @@ def real_shots(path: Path) -> Iterator[Shot]:
 def figures(engine: Engine, shot: Shot) -> dict[str, Figures]:
     """Errors of the converted poses of a shot, for each way to convert them."""
     sure = shot.keypoints[..., 2]
+    # Nothing is filled in, as in `evaluation`.
+    lifted = engine.infer(shot.keypoints, image_size=shot.image_size, on_missing=None)
     poses = Poses(
-        positions=np.asarray(engine.infer(shot.keypoints, image_size=shot.image_size)),
+        positions=np.asarray(lifted),
         fps=shot.truth.fps,
         valid=sure > 0,
         confidence=sure,

@@ -36,7 +36,7 @@ def lifted_walk() -> Poses:
     """The sample walk, lifted by the default model and seen from the camera."""
     clip, focal = sample_clip(), Camera().focal_px
     with Engine.load("motionbert-s") as engine:
-        positions = engine.infer(clip.keypoints, image_size=clip.image_size)
+        positions = engine.infer(clip.keypoints, image_size=clip.image_size, on_missing=None)
     poses = Poses(positions=np.asarray(positions), fps=clip.fps, confidence=clip.keypoints[..., 2])
     return poses.to_camera(clip.keypoints, focal_px=focal, image_size=clip.image_size)
 

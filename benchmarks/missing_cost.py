@@ -87,9 +87,14 @@ def gone(clip: LabelledClip, share: float, burst_s: float, *, frames: bool) -> B
     return taken
 
 
+def lifted(engine: Engine, keypoints: FloatArray) -> FloatArray:
+    """Poses of keypoints that are filled in; the engine is not to do it once more its own way."""
+    return np.asarray(engine.infer(keypoints, on_missing=None))
+
+
 def errors(engine: Engine, clip: LabelledClip, keypoints: FloatArray) -> Array:
     """(t, 17) millimetres."""
-    return mpjpe(root_relative(np.asarray(engine.infer(keypoints))), root_relative(clip.truth))
+    return mpjpe(root_relative(lifted(engine, keypoints)), root_relative(clip.truth))
 
 
 def losses(engine: Engine, clips: Sequence[LabelledClip], *, frames: bool) -> Iterator[list[str]]:
@@ -144,7 +149,7 @@ def apart(engine: Engine, clips: Sequence[LabelledClip]) -> float:
     for clip in clips:
         lost = gone(clip, 0.2, 1.0, frames=False)
         filled = [Way(policy, 0).keypoints(clip, lost) for policy in ("hold", "interpolate")]
-        held, straight = (np.asarray(engine.infer(keypoints)) for keypoints in filled)
+        held, straight = (lifted(engine, keypoints) for keypoints in filled)
         largest = max(largest, 1000 * float(np.abs(held - straight).max()))
     return largest
 

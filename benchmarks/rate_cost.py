@@ -38,7 +38,8 @@ def lifted(engine: Engine, clip: LabelledClip, fps: float) -> Array:
     assert times is not None
     way = Resampling.to(times, fps)
     keypoints, _ = way.keypoints(filled.keypoints, filled.valid)
-    return root_relative(way.back(np.asarray(engine.infer(keypoints))))
+    # What is missing was filled in before; the engine has nothing to add to it.
+    return root_relative(way.back(np.asarray(engine.infer(keypoints, on_missing=None))))
 
 
 def figures(engine: Engine, clips: Sequence[LabelledClip], fps: float) -> tuple[float, float]:

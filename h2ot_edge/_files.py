@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,17 @@ from numpy.typing import NDArray
 from h2ot_edge.errors import InputError, UsageError
 
 Archive = Mapping[str, NDArray[Any]]
+
+_UNREADABLE = (
+    ValueError,
+    EOFError,
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,  # encrypted, or packed in a way that zipfile does not know
+    MemoryError,  # a damaged header asks for any amount
+)
+"""What numpy and zipfile raise for damaged and foreign files; found by damaging some."""
 
 
 @contextmanager
@@ -72,8 +84,9 @@ def read_npz(path: Path) -> Archive:
             archive = np.load(file, allow_pickle=False)
             if isinstance(archive, np.ndarray):
                 raise ValueError("a single array, as np.save writes it")
-            return dict(archive)
-    except (ValueError, EOFError, zipfile.BadZipFile, OSError) as error:
+            # What is no array comes as bytes.
+            return {name: each for name, each in archive.items() if isinstance(each, np.ndarray)}
+    except _UNREADABLE as error:
         if "allow_pickle" in str(error):
             raise InputError(
                 f"{path}: holds pickled Python objects, which can run code when they are read; "

@@ -68,7 +68,7 @@ class Inference:
         layout: str | None = None,
         fps: float | None = None,
         timestamps: ArrayLike | None = None,
-        on_missing: str | None = None,
+        on_missing: str | None = "interpolate",
         max_gap_s: float | None = None,
         progress: Progress | None = None,
     ) -> Poses: ...
@@ -81,7 +81,7 @@ class Inference:
         layout: str | None = None,
         fps: float | None = None,
         timestamps: ArrayLike | None = None,
-        on_missing: str | None = None,
+        on_missing: str | None = "interpolate",
         max_gap_s: float | None = None,
         progress: Progress | None = None,
     ) -> Any:
@@ -92,7 +92,8 @@ class Inference:
                 of `h2ot_edge.skeleton`; x right, y down, perhaps a confidence. Or whole windows on
                 the engine's GPU, (f, 17, C) or (b, f, 17, C) float32 and normalised: anything with
                 `__cuda_array_interface__` or DLPack, such as a tensor of PyTorch or CuPy; of the
-                arguments below they take `image_size=None` and `progress` only.
+                arguments below they take `image_size=None` and `progress` only, and nothing of
+                them is filled in.
             image_size: (width, height) if the keypoints are pixels; without it they are
                 normalised already, as `card.input` says.
             layout: of the keypoints' joints, one of `h2ot_edge.layouts.LAYOUTS`; None for that of
@@ -100,9 +101,12 @@ class Inference:
             fps: frames a second; a clip of another rate than the network was trained at is
                 resampled to that and answered at its own, if the card says the rate.
             timestamps: (t,) rising seconds, instead of `fps`.
-            on_missing: `hold`, `interpolate`, `nan` or `raise`, for joints that are NaN or have
-                confidence 0: see `h2ot_edge.missing.fill_missing`. None takes them as they are.
-            max_gap_s: with `on_missing`: from how long a gap on a joint is not valid.
+            on_missing: what becomes of joints that are NaN or have confidence 0: `interpolate` in
+                time, `hold` the last one, `nan` in the poses, or `raise`; see
+                `h2ot_edge.missing.fill_missing`. `Poses.valid` and `confidence`, which is 0 there,
+                say which they are. None takes joints as they are, and then NaN is an error.
+            max_gap_s: seconds from the nearest observation up to which a joint that was filled in
+                is valid; needs `fps` or `timestamps`. None: 0.5 s with these, any time without.
             progress: called after every call of the model; must not close the engine.
 
         Returns:
@@ -113,12 +117,12 @@ class Inference:
 
         Raises:
             InputError: keypoints, image size or timestamps are not as above; something is missing
-                and `on_missing` is `raise`, or None and it is NaN.
+                and `on_missing` is `raise`, or something is NaN and it is None.
             UnknownName: no such layout or `on_missing`.
             OutputError: the model gave NaN or infinity.
             DeviceError: the device failed.
             UsageError: an array on a GPU with arguments that it does not take, or the model runs on
-                the CPU; `max_gap_s` without times.
+                the CPU; `max_gap_s` without times, or with `on_missing=None`.
             EngineClosed: after `close`.
         """
         clip = ClipOptions(
@@ -225,7 +229,7 @@ class Inference:
         return self._lifting.least, self._lifting.batch
 
     def count_windows(self, frames: int, clips: int = 1) -> int:
-        """Windows that `infer` makes of `clips` clips of `frames` frames each."""
+        """Windows of `clips` clips of `frames` frames each, at the rate of the training."""
         return len(self._lifting.plan(clips, frames))
 
     def warmup(self, n: int = 3) -> None:

@@ -1,20 +1,21 @@
-"""Clips of 2-D keypoints from files, and poses to files."""
+"""Clips of 2-D keypoints from files. Files of poses: `h2ot_edge.pose_files`."""
 
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from h2ot_edge._files import make_folder_of, read_npz, replacing
+from h2ot_edge._files import Archive, read_npz
 from h2ot_edge._names import look_up
-from h2ot_edge.card import ModelCard
-from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge.errors import InputError
 from h2ot_edge.layouts import LAYOUTS
+from h2ot_edge.pose_files import check_poses_path, write_poses
 from h2ot_edge.readers import FORMATS, SUFFIXES, Found, Track, format_of_archive, read_found
 from h2ot_edge.readers.archives import (
     checked_fps,
@@ -22,7 +23,7 @@ from h2ot_edge.readers.archives import (
     count_clips,
     read_archived_clip,
 )
-from h2ot_edge.skeleton import JOINTS
+from h2ot_edge.readers.found import natural
 from h2ot_edge.spec import FloatArray
 
 __all__ = ["Clip", "check_poses_path", "read_clip", "read_clips", "write_poses"]
@@ -87,94 +88,98 @@ def read_clip(
             the person is missing.
         UnknownName: no such format or layout.
     """
-    path = Path(path)
-    named_format, named_layout = (
-        _named("format", format, FORMATS),
-        _named("layout", layout, LAYOUTS),
-    )
-    known = _Known(image_size=_pair(path, image_size), fps=checked_fps(path, _array(fps)))
-    if not path.exists():
-        raise InputError(f"{path}: no such file; expected {SUFFIXES}")
-    archive = read_npz(path) if path.suffix.lower() == ".npz" and path.is_file() else None
-    if archive is not None and (named_format or format_of_archive(archive)) == "npz":
+    source = _opened(path, format, layout, fps, image_size)
+    if source.archive is not None:
         if person is not None:
-            raise InputError(f"{path}: an .npz of clips has no people; leave person out")
-        own = read_archived_clip(path, archive, index, named_layout)
-        return known.clip(own.keypoints, own.image_size, own.fps)
+            raise InputError(f"{source.path}: an .npz of clips has no people; leave person out")
+        return source.archived(source.archive, index)
     if index is not None:
+        path = source.path
         what = "folder" if path.is_dir() else f"{path.suffix.lower()} file"
         raise InputError(f"{path}: a {what} holds one clip; leave out the clip's number")
-    chosen, found = read_found(path, named_format, named_layout, archive)
-    track = found.track(str(path), None if person is None else str(person), allow_missing)
-    _log(path, chosen, found, track)
-    keypoints = _in_pixels(path, track.keypoints, known.image_size or found.image_size, found)
-    clip = known.clip(keypoints, found.image_size, found.fps)
-    return dataclasses.replace(clip, person=track.person, people=track.people)
+    return source.tracked(None if person is None else str(person), allow_missing)
 
 
-def read_clips(path: str | Path) -> list[Clip]:
-    """Read all clips of a file; otherwise as `read_clip`."""
-    path = Path(path)
-    if path.suffix.lower() != ".npz" or not path.is_file():
-        return [read_clip(path)]
-    archive = read_npz(path)
-    count = count_clips(archive)
-    if count <= 1:
-        return [read_clip(path)]
-    own = [read_archived_clip(path, archive, number, None) for number in range(count)]
-    return [
-        Clip(keypoints=clip.keypoints, image_size=clip.image_size, fps=clip.fps) for clip in own
-    ]
+def read_clips(
+    path: str | Path,
+    *,
+    format: str = "auto",
+    layout: str = "auto",
+    fps: float | None = None,
+    image_size: Sequence[float] | None = None,
+    allow_missing: bool = False,
+) -> list[Clip]:
+    """Read all clips of a file: those of an .npz, or one for each person whom a tracker followed.
 
+    The clips of people are in the order of their numbers, and each has all the frames of the file,
+    so that a frame has the same place in all. Without a tracker there is one clip, of the strongest
+    of each frame.
 
-def check_poses_path(path: str | Path) -> Path:
-    """The path, if poses can have that name; to be asked before the work is done.
-
-    Raises:
-        UsageError: the name does not end in .npz.
-    """
-    path = Path(path)
-    if path.suffix.lower() != ".npz":
-        raise UsageError(f"{path}: poses are written as .npz; end the name in .npz")
-    return path
-
-
-def write_poses(path: str | Path, poses: FloatArray, card: ModelCard, clip: Clip) -> Path:
-    """Write poses and what is needed to read them rightly.
-
-    A folder that is not there is made; an old file is replaced as a whole.
-
-    The file is an .npz of `poses` (t, 17, 3) float32, `joints` (17,), `unit`,
-    `frame_of_reference`, `axes` (3,), `card` (JSON) and, if known, `fps`.
+    Args:
+        path: the file, or the folder.
+        format: as in `read_clip`.
+        layout: as in `read_clip`.
+        fps: as in `read_clip`; for all clips.
+        image_size: as in `read_clip`; for all clips.
+        allow_missing: frames without the person are NaN with confidence 0 instead of an error. Who
+            comes or goes during the clip needs this.
 
     Raises:
-        UsageError: the folder cannot be made, or the name does not end in .npz.
+        InputError: as `read_clip`, for any of the clips.
+        UnknownName: no such format or layout.
     """
-    path = check_poses_path(path)
-    make_folder_of(path)
-    arrays: dict[str, Any] = {
-        "poses": poses,
-        "joints": np.array(JOINTS),
-        "unit": np.array(card.output.unit),
-        "frame_of_reference": np.array(card.output.frame_of_reference),
-        "axes": np.array(card.output.axes),
-        "card": np.array(card.to_json()),
-    }
-    if clip.fps is not None:
-        arrays["fps"] = np.array(clip.fps)
-    with replacing(path) as file:
-        np.savez(file, **arrays)
-    return path
+    source = _opened(path, format, layout, fps, image_size)
+    if source.archive is not None:
+        count = count_clips(source.archive)
+        numbers = range(count) if count > 1 else [None]
+        return [source.archived(source.archive, number) for number in numbers]
+    return [source.tracked(person, allow_missing) for person in source.people()]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Known:
-    """What the caller knows of a clip, which goes before what the file says."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Source:
+    """A file or folder, and what the caller says of it, which goes before what it says itself.
 
-    image_size: tuple[float, float] | None
+    `archive` are the arrays of an .npz of clips; anything else is read when it is asked for.
+    """
+
+    path: Path
+    format: str | None
+    layout: str | None
     fps: float | None
+    image_size: tuple[float, float] | None
+    arrays: Archive | None
 
-    def clip(
+    @property
+    def archive(self) -> Archive | None:
+        of_clips = self.arrays is not None and (
+            (self.format or format_of_archive(self.arrays)) == "npz"
+        )
+        return self.arrays if of_clips else None
+
+    @cached_property
+    def _found(self) -> tuple[str, Found]:
+        return read_found(self.path, self.format, self.layout, self.arrays)
+
+    def people(self) -> Sequence[str | None]:
+        """Everybody whom the tracker knew; None, for whoever is there, if none ran."""
+        names = sorted(set(self._found[1].people), key=natural)
+        return names or [None]
+
+    def archived(self, archive: Archive, index: int | None) -> Clip:
+        own = read_archived_clip(self.path, archive, index, self.layout)
+        return self._clip(own.keypoints, own.image_size, own.fps)
+
+    def tracked(self, person: str | None, allow_missing: bool) -> Clip:
+        chosen, found = self._found
+        track = found.track(str(self.path), person, allow_missing)
+        _log(self.path, chosen, found, track)
+        size = self.image_size or found.image_size
+        keypoints = _in_pixels(self.path, track.keypoints, size, found)
+        clip = self._clip(keypoints, found.image_size, found.fps)
+        return dataclasses.replace(clip, person=track.person, people=track.people)
+
+    def _clip(
         self, keypoints: FloatArray, image_size: tuple[float, float] | None, fps: float | None
     ) -> Clip:
         return Clip(
@@ -184,16 +189,33 @@ class _Known:
         )
 
 
+def _opened(
+    path: str | Path,
+    format: str,
+    layout: str,
+    fps: float | None,
+    image_size: Sequence[float] | None,
+) -> _Source:
+    path = Path(path)
+    source = _Source(
+        path=path,
+        format=_named("format", format, FORMATS),
+        layout=_named("layout", layout, LAYOUTS),
+        image_size=checked_size(path, _array(image_size)),
+        fps=checked_fps(path, _array(fps)),
+        arrays=read_npz(path) if path.suffix.lower() == ".npz" and path.is_file() else None,
+    )
+    if not path.exists():
+        raise InputError(f"{path}: no such file; expected {SUFFIXES}")
+    return source
+
+
 def _named(kind: str, name: str, known: Mapping[str, Any]) -> str | None:
     """The name, if there is such; None for auto."""
     if name != "auto":
         look_up(kind, name, known)
         return name
     return None
-
-
-def _pair(path: Path, image_size: Sequence[float] | None) -> tuple[float, float] | None:
-    return checked_size(path, _array(image_size))
 
 
 def _array(value: Any) -> NDArray[Any] | None:

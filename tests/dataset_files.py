@@ -91,7 +91,8 @@ class KnownEngine:
             self.answers[key(clip.keypoints)] = clip.truth
             self.answers[key(flipped)] = clip.truth[:, MIRROR] * np.float32([-1, 1, 1])
 
-    def infer(self, keypoints, *, image_size=None):
+    def infer(self, keypoints, *, image_size=None, on_missing):
+        assert on_missing is None
         assert image_size is not None
         if self.hip_m is None:
             poses = self.answers[key(keypoints)] + np.float32(1.5)

@@ -129,6 +129,16 @@ def test_detections_that_are_normalised(tmp_path):
     np.testing.assert_allclose(calibration.windows.reshape(-1, 17, 3), expected, atol=1e-6)
 
 
+def test_of_tracked_people_the_strongest_is_taken(tmp_path):
+    keypoints = people(9 * 32)
+    path = save_detections(tmp_path / "clip.json", keypoints)
+    detections = [{**found, "idx": 1} for found in json.loads(path.read_text())]
+    path.write_text(json.dumps([*detections, {**detections[0], "idx": 2}]))  # gone in all others
+    windows = calibration_of([path], CARD, SIZE).windows
+    expected = normalised(h36m_from_coco(keypoints))
+    np.testing.assert_allclose(windows.reshape(-1, 17, 3), expected, atol=1e-6)
+
+
 def test_detections_in_pixels_need_the_size_of_the_image(tmp_path):
     keypoints = people(9 * 32)
     path = save_detections(tmp_path / "clip.json", keypoints)

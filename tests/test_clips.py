@@ -1,4 +1,4 @@
-"""clips.py: reading clips, writing poses. What detectors write: test_readers.py."""
+"""clips.py: reading clips. What detectors write: test_readers_*.py."""
 
 import json
 import zipfile
@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_models import tiny_card
 
-from h2ot_edge.card import ModelCard
-from h2ot_edge.clips import Clip, check_poses_path, read_clip, write_poses
+from h2ot_edge.clips import read_clip
 from h2ot_edge.detections import h36m_from_coco
-from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge.errors import InputError
 from h2ot_edge.skeleton import JOINTS
 
 EXPECTED = "a clip, .npz, .json or .csv, or a folder of OpenPose's or Ultralytics' files"
@@ -393,69 +391,4 @@ def test_a_json_file_has_no_numbered_clips(tmp_path):
     path = write(tmp_path, [detection(0)])
     assert refusal(path, index=0) == (
         f"{path}: a .json file holds one clip; leave out the clip's number"
-    )
-
-
-# poses
-
-
-def test_written_poses_say_what_they_are(tmp_path):
-    poses = keypoints()
-    clip = Clip(keypoints=keypoints(), image_size=(640, 480), fps=50.0)
-    path = write_poses(tmp_path / "poses.npz", poses, tiny_card(), clip)
-    with np.load(path, allow_pickle=False) as saved:
-        np.testing.assert_array_equal(saved["poses"], poses)
-        assert tuple(saved["joints"].tolist()) == JOINTS
-        assert saved["unit"] == "m"
-        assert saved["frame_of_reference"] == "camera orientation, origin near the hip (joint 0)"
-        assert saved["axes"].tolist() == ["x right", "y down", "z away from the camera"]
-        assert saved["fps"] == 50
-        assert ModelCard.from_json(str(saved["card"])) == tiny_card()
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_an_unknown_rate_is_left_out(tmp_path):
-    path = write_poses(
-        tmp_path / "poses.npz", keypoints(), tiny_card(), Clip(keypoints=keypoints())
-    )
-    with np.load(path) as saved:
-        assert "fps" not in saved.files
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "poses.npz"
-    path.write_text("old")
-    unwritable = np.array([object()])
-    unwritable[0] = lambda: None  # cannot be pickled, so savez stops half way
-    with pytest.raises(Exception, match=r"lambda|pickle"):
-        write_poses(path, unwritable, tiny_card(), Clip(keypoints=keypoints()))
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_where_poses_cannot_be_written(tmp_path):
-    with pytest.raises(UsageError) as caught:
-        check_poses_path(tmp_path / "poses.json")
-    assert str(caught.value) == (
-        f"{tmp_path / 'poses.json'}: poses are written as .npz; end the name in .npz"
-    )
-
-
-def test_a_folder_for_poses_is_made(tmp_path):
-    path = tmp_path / "new" / "folder" / "poses.npz"
-    assert check_poses_path(path) == path
-    assert list(tmp_path.iterdir()) == []
-    clip = Clip(keypoints=keypoints())
-    write_poses(path, np.zeros((len(clip.keypoints), 17, 3), np.float32), tiny_card(), clip)
-    assert path.is_file()
-
-
-def test_a_folder_for_poses_that_cannot_be_made(tmp_path):
-    (tmp_path / "file").touch()
-    path = tmp_path / "file" / "poses.npz"
-    clip = Clip(keypoints=keypoints())
-    with pytest.raises(UsageError) as caught:
-        write_poses(path, np.zeros((1, 17, 3), np.float32), tiny_card(), clip)
-    assert str(caught.value) == (
-        f"{path}: the folder {tmp_path / 'file'} cannot be made (File exists); give another name"
     )

@@ -10,7 +10,7 @@ from labelled import labelled
 from tiny_models import save_tiny, tiny_card
 
 from h2ot_edge.benchmarks.accuracy import metrics
-from h2ot_edge.benchmarks.accuracy.evaluation import evaluate, measurable, mirrored
+from h2ot_edge.benchmarks.accuracy.evaluation import evaluate, lifted, measurable, mirrored
 from h2ot_edge.benchmarks.accuracy.metrics import METRICS
 from h2ot_edge.benchmarks.accuracy.results import Accuracy, ClipErrors
 from h2ot_edge.card import OutputConvention
@@ -195,6 +195,19 @@ def test_a_pose_that_is_one_point_is_measured(engine):
     from_centroid = 1e3 * np.linalg.norm(truth - truth.mean(axis=0), axis=-1).mean()
     assert found["mpjpe"] == found["n_mpjpe"] == pytest.approx(from_root)
     assert found["p_mpjpe"] == pytest.approx(from_centroid)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_nothing_is_filled_in(engine, flip):
+    clip = labelled()
+    clip.keypoints[5:9] = 0
+    assert not np.allclose(*(engine.infer(clip.keypoints, on_missing=p) for p in (None, "hold")))
+    expected = metrics.root_relative(engine.infer(clip.keypoints, on_missing=None))
+    if flip:
+        mirror = mirrored(clip.keypoints, None)
+        other = metrics.root_relative(engine.infer(mirror, on_missing=None))
+        expected = (expected + other[:, MIRROR] * [-1, 1, 1]) / 2
+    np.testing.assert_allclose(lifted(engine, clip, flip=flip), expected, atol=1e-6)
 
 
 def test_a_model_that_gives_nan(tmp_path):

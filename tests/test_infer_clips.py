@@ -1,5 +1,7 @@
 """What `Engine.infer` is told of clips, and what it says of their poses."""
 
+import math
+
 import numpy as np
 import pytest
 from cuda_stand_in import make_cuda_runtime
@@ -33,7 +35,7 @@ def lifted(keypoints):
 def test_poses_say_what_they_are(engine):
     keypoints = clip()
     keypoints[3, 5, 2] = 0
-    poses = engine.infer(keypoints, fps=30)
+    poses = engine.infer(keypoints, fps=30, on_missing=None)
     assert isinstance(poses, Poses)
     np.testing.assert_allclose(poses, lifted(keypoints), atol=2e-6)
     assert (poses.frame, poses.unit, poses.axes) == ("root", "m", engine.card.output.axes)
@@ -44,8 +46,9 @@ def test_poses_say_what_they_are(engine):
     assert poses.filters == ()
 
 
-def test_several_clips_and_two_channels(engine):
-    poses = engine.infer(np.stack([clip(), clip(seed=1)])[..., :2])
+@pytest.mark.parametrize("policy", ["interpolate", None])
+def test_several_clips_and_two_channels(engine, policy):
+    poses = engine.infer(np.stack([clip(), clip(seed=1)])[..., :2], on_missing=policy)
     assert poses.shape == (2, 9, 17, 3)
     assert poses.valid.all()
     assert (poses.confidence == 1).all()
@@ -78,6 +81,98 @@ def test_what_is_missing_is_filled_in(engine, policy):
     assert poses.fps == pytest.approx(10)
 
 
+@pytest.mark.parametrize(
+    ("options", "valid"),
+    [
+        ({"fps": 10}, [False, True, True, True, True, True, True, True, True]),
+        ({"fps": 10, "max_gap_s": math.inf}, [True] * 9),
+        ({}, [True] * 9),
+    ],
+    ids=["half a second", "ever", "no seconds"],
+)
+def test_far_from_an_observation_a_joint_is_not_valid(engine, options, valid):
+    keypoints = clip()
+    keypoints[:6, 2] = np.nan
+    keypoints[:, 3] = np.nan
+    found = engine.infer(keypoints, **options).valid
+    assert found[:, 2].tolist() == valid
+    assert not found[:, 3].any()
+
+
+def holed(channels):
+    keypoints = clip()
+    keypoints[4:6, 2] = np.nan
+    keypoints[0, :] = np.nan
+    if channels == 3:
+        keypoints[7, 3] = 0
+    return keypoints[..., :channels]
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_what_is_missing_is_interpolated_by_default(engine, channels, caplog):
+    keypoints = holed(channels)
+    before = keypoints.copy()
+    poses = engine.infer(keypoints)
+    expected = engine.infer(keypoints, on_missing="interpolate")
+    for name in ("positions", "valid", "confidence"):
+        np.testing.assert_array_equal(getattr(poses, name), getattr(expected, name))
+    np.testing.assert_allclose(poses, lifted(fill_missing(keypoints).keypoints), atol=2e-6)
+    assert int((poses.confidence == 0).sum()) == 17 + 2 + (channels == 3)
+    assert poses.valid.all()
+    np.testing.assert_array_equal(keypoints, before)
+    assert caplog.records == []
+    np.testing.assert_array_equal(engine.infer_async(keypoints).result(10), poses)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_one_value_is_enough_to_be_missing(engine, value, channel):
+    keypoints = clip().astype(float)
+    keypoints[4, 2, channel] = value
+    assert np.argwhere(engine.infer(keypoints).confidence == 0).tolist() == [[4, 2]]
+    with pytest.raises(InputError) as caught:
+        engine.infer(keypoints, on_missing=None)
+    assert str(caught.value) == (
+        "keypoints: 1 of 459 values are NaN or infinite in float32, the first at index "
+        f"(4, 2, {channel}); fill in missing joints before lifting"
+    )
+
+
+def test_opposite_infinities_do_not_hide_each_other(engine):
+    keypoints = clip()
+    keypoints[4, 2, 0], keypoints[5, 2, 0] = np.inf, -np.inf
+    assert np.argwhere(engine.infer(keypoints).confidence == 0).tolist() == [[4, 2], [5, 2]]
+
+
+def test_a_sum_that_overflows_is_no_gap(engine):
+    keypoints = clip()
+    keypoints[..., 2] = 3e38
+    poses = engine.infer(keypoints)
+    assert poses.valid.all()
+    np.testing.assert_array_equal(poses.confidence, keypoints[..., 2])
+
+
+def test_nothing_at_all_is_not_valid(engine):
+    poses = engine.infer(np.full((9, 17, 3), np.nan))
+    assert np.isfinite(poses.positions).all()
+    assert not poses.valid.any()
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+@pytest.mark.parametrize("policy", ["hold", "interpolate", "nan", "raise", None])
+def test_where_nothing_is_missing_all_policies_are_one(engine, policy, channels):
+    keypoints = clip()[..., :channels]
+    before = keypoints.copy()
+    poses = engine.infer(keypoints, fps=30, on_missing=policy)
+    filled = fill_missing(keypoints)
+    np.testing.assert_allclose(poses, lifted(filled.keypoints), atol=2e-6)
+    np.testing.assert_array_equal(poses.confidence, filled.keypoints[..., 2])
+    assert poses.valid.all()
+    np.testing.assert_array_equal(keypoints, before)
+    keypoints[:] = 7  # the poses are not a view of what belongs to the caller
+    assert (poses.confidence < 7).all()
+
+
 def test_what_is_missing_can_be_refused(engine):
     keypoints = clip()
     keypoints[7, 3, 2] = 0
@@ -102,13 +197,30 @@ def test_a_clip_of_another_rate_is_answered_at_its_own(tmp_path):
     assert poses.filters == ("lifted at 50 fps",)
 
 
+@pytest.mark.parametrize("policy", ["interpolate", None])
+def test_two_channels_of_another_rate(tmp_path, policy):
+    card = tiny_card(training={"fps": 50.0})
+    with Engine.load(save_tiny(tmp_path / "tiny.onnx", card, bias=FLAT)) as engine:
+        keypoints = clip()[..., :2]
+        poses = engine.infer(keypoints, fps=25, on_missing=policy)
+        sure = np.concatenate([keypoints, np.ones_like(keypoints[..., :1])], axis=-1)
+        np.testing.assert_array_equal(poses, engine.infer(sure, fps=25))
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         (
+            {"max_gap_s": 0.1, "on_missing": None},
+            UsageError,
+            "max_gap_s: says nothing with on_missing=None, which fills in nothing; leave one of "
+            "them out",
+        ),
+        (
             {"max_gap_s": 0.1},
             UsageError,
-            "max_gap_s: says nothing without on_missing; give that too",
+            "max_gap_s=0.1: expected fps or timestamps with it, got neither; without them a gap of "
+            "so many frames may be any time",
         ),
         (
             {"fps": 30, "timestamps": np.arange(9.0)},
@@ -140,15 +252,36 @@ def test_another_thread_is_told_the_same(engine):
     )
 
 
+def on_gpu():
+    address = int(make_cuda_runtime().cudaMalloc(9 * 17 * 3 * 4)[1])
+    return DeviceArray.borrow(address, (9, 17, 3), np.float32, 0, owner=None)
+
+
 @pytest.mark.parametrize(
-    "arguments", [{"fps": 30.0}, {"layout": "coco17"}, {"on_missing": "hold"}], ids=str
+    "arguments",
+    [
+        {"fps": 30.0},
+        {"layout": "coco17"},
+        {"timestamps": np.arange(9.0)},
+        {"on_missing": "hold"},
+        {"max_gap_s": 0.1},
+    ],
+    ids=str,
 )
 def test_arrays_on_a_gpu_take_none_of_it(engine, arguments):
     (name,) = arguments
-    address = int(make_cuda_runtime().cudaMalloc(9 * 17 * 3 * 4)[1])
-    array = DeviceArray.borrow(address, (9, 17, 3), np.float32, 0, owner=None)
     with pytest.raises(UsageError) as caught:
-        engine.infer(array, **arguments)
+        engine.infer(on_gpu(), **arguments)
     assert str(caught.value) == (
         f"{name}: arrays on a GPU are taken as they are; leave it out, or give numpy arrays"
+    )
+
+
+@pytest.mark.parametrize("arguments", [{}, {"on_missing": "interpolate"}, {"on_missing": None}])
+def test_arrays_on_a_gpu_take_the_default_policy(engine, arguments):
+    with pytest.raises(UsageError) as caught:
+        engine.infer(on_gpu(), **arguments)
+    assert str(caught.value) == (  # it gets as far as this model's device
+        "device arrays need a CUDA device, and this model runs on the CPU; load it with "
+        "device='cuda', or pass numpy arrays"
     )

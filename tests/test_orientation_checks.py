@@ -71,6 +71,22 @@ def test_y_upwards(walk):
     )
 
 
+def test_joints_of_coco(walk):
+    assert only(as_layout(walk, "coco17")) == (
+        "joint-order: the first three joints lie as close together as nose and eyes, and the spine "
+        "is not between hip and thorax, so these look like COCO's 17 joints and not like "
+        'h2ot_edge.skeleton.JOINTS; say so (layout="coco17", --layout coco17, or h36m_from)'
+    )
+    assert names(as_layout(walk, "coco17")[:9]) == []
+
+
+def test_neither_a_crooked_spine_nor_a_small_leg_is_coco(walk):
+    crooked, small = walk.copy(), walk.copy()
+    crooked[:, 7, 0] += 300
+    small[:, [1, 2]] = walk[:, [0]] + [5, 5, 0]
+    assert "joint-order" not in names(crooked) + names(small)
+
+
 def test_a_few_frames_may_lie(walk):
     assert names(walk[:9, :, [1, 0, 2]]) == []
 

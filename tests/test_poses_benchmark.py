@@ -16,7 +16,8 @@ class TrueLifter:
     def __init__(self, shot):
         self.shot = shot
 
-    def infer(self, keypoints, image_size):
+    def infer(self, keypoints, image_size, on_missing):
+        assert on_missing is None
         assert keypoints is self.shot.keypoints
         assert image_size == self.shot.image_size
         return self.shot.truth.positions - self.shot.truth["hip"][:, None]

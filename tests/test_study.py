@@ -382,7 +382,8 @@ def test_jitter_is_the_change_between_windows():
     clip = labelled("one", 30)
     clip.keypoints[..., 0] = np.arange(30)[:, None] / 100
 
-    def infer(windows, *, image_size):
+    def infer(windows, *, image_size, on_missing):
+        assert on_missing is None
         frames = np.rint(windows[:, :, 0, 0] * 100).astype(int)
         poses = clip.truth[frames]
         poses[:, :, 3, 0] += 0.017 * (frames[:, -1:] % 2)

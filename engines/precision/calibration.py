@@ -16,7 +16,7 @@ from h2ot_edge._files import sha256_of
 from h2ot_edge._names import require
 from h2ot_edge.benchmarks.motion.walking_windows import walking_windows
 from h2ot_edge.card import ModelCard
-from h2ot_edge.clips import Clip, read_clips
+from h2ot_edge.clips import Clip, read_clip, read_clips
 from h2ot_edge.errors import InputError
 from h2ot_edge.keypoints import prepare_keypoints
 from h2ot_edge.spec import FloatArray
@@ -72,7 +72,7 @@ def calibration_of(
         return Calibration(own, {"clips": "walking_windows", "seed": OWN_SEED, "windows": len(own)})
     # The same file may be named twice, by itself and by its folder.
     files = {file.resolve(): file for path in paths for file in _files(path)}.values()
-    cut = [_windows_of(clip, card, file, image_size) for file in files for clip in read_clips(file)]
+    cut = [_windows_of(clip, card, file, image_size) for file in files for clip in _clips(file)]
     windows = np.concatenate(cut)
     if len(windows) < FEWEST:
         raise InputError(
@@ -92,6 +92,11 @@ def _files(path: Path) -> list[Path]:
     if not files:
         raise InputError(f"{path}: expected clips in the folder, .npz or .json, found none")
     return files
+
+
+def _clips(file: Path) -> list[Clip]:
+    """Of tracked people the strongest: the others may be missing in some frames."""
+    return read_clips(file) if file.suffix.lower() == ".npz" else [read_clip(file)]
 
 
 def _windows_of(

@@ -1,9 +1,11 @@
 """`h2ot infer`: lift the keypoints of a clip to poses."""
 
 import argparse
+import dataclasses
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ from h2ot_edge._files import make_folder_of
 from h2ot_edge._names import require
 from h2ot_edge.cli.output import write_json, write_rows
 from h2ot_edge.cli.running import add_running, load_engine
-from h2ot_edge.clips import Clip, check_poses_path, read_clip, write_poses
+from h2ot_edge.clips import Clip, read_clip
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import UsageError
 from h2ot_edge.layouts import LAYOUTS, check_orientation
-from h2ot_edge.missing import POLICIES
+from h2ot_edge.missing import POLICIES, Gaps
+from h2ot_edge.pose_files import check_poses_path, write_poses
+from h2ot_edge.poses import Poses
 from h2ot_edge.readers import FORMATS
 from h2ot_edge.spec import FloatArray
 
@@ -39,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         type=float,
         metavar=("W", "H"),
-        help="size of the image in pixels, if the clip does not say it",
+        help="size of the image in pixels; goes before what the clip says",
     )
     group.add_argument(
         "--clip", dest="index", type=int, metavar="N", help="which clip of an .npz with several"
@@ -47,14 +51,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--format", default="auto", help=f"auto, {', '.join(FORMATS)}")
     group.add_argument("--layout", default="auto", help=f"auto, {', '.join(LAYOUTS)}")
     group.add_argument("--person", metavar="ID", help="whom to lift (default: the strongest track)")
-    group.add_argument("--fps", type=float, metavar="HZ", help="if the clip does not say it")
+    group.add_argument("--fps", type=float, metavar="HZ", help="goes before what the clip says")
     group.add_argument(
-        "--on-missing", metavar="NAME",
-        help=f"what to do about missing joints and frames: {', '.join(POLICIES)} "
-        "(default: joints are taken as they are, missing frames are refused)",
-    )  # fmt: skip
+        "--on-missing",
+        default="interpolate",
+        metavar="NAME",
+        help=f"what becomes of missing joints and frames: {', '.join(POLICIES)} "
+        "(default: %(default)s)",
+    )
     group.add_argument(
-        "--max-gap-s", type=float, metavar="S", help="with --on-missing: longer gaps are not valid"
+        "--max-gap-s",
+        type=float,
+        metavar="S",
+        help="what is farther from an observation is not valid; needs the frame rate "
+        "(half a second where that is known)",
     )
     group = parser.add_argument_group("output")
     group.add_argument("-o", "--output", required=True, metavar="POSES.npz", help="where to")
@@ -75,17 +85,17 @@ def run(args: argparse.Namespace) -> int:
         person=args.person,
         fps=args.fps,
         image_size=tuple(args.image_size) if args.image_size else None,
-        allow_missing=args.on_missing not in (None, "raise"),
+        allow_missing=args.on_missing != "raise",
     )
     for finding in check_orientation(clip.keypoints, clip.image_size):
         _logger.warning("%s: %s", args.clip, finding)
     with load_engine(args.model, args) as engine:
         _make_folders(output, args.plot)
-        poses, seconds = _timed(engine, clip, args)
-        write_poses(output, poses, engine.card, clip)
+        lifted = _timed(engine, clip, args)
+        write_poses(output, lifted.poses, engine.card)
         if args.plot:
-            _plot(args.plot, poses, clip, engine)
-        report = _report(engine, len(poses), seconds, args)
+            _plot(args.plot, lifted.poses.positions, clip, engine)
+        report = _report(engine, lifted, args)
     write_json(report) if args.json else write_rows(_rows(engine, report))
     return 0
 
@@ -100,8 +110,23 @@ def _make_folders(output: Path, plot: str | None) -> None:
     make_folder_of(Path(plot))
 
 
-def _timed(engine: Engine, clip: Clip, args: argparse.Namespace) -> tuple[FloatArray, float]:
-    with progress_bar("window", shown=not (args.json or args.quiet)) as progress:
+@dataclass(frozen=True)
+class _Lifted:
+    poses: Poses
+    windows: int
+    seconds: float
+
+
+def _timed(engine: Engine, clip: Clip, args: argparse.Namespace) -> _Lifted:
+    windows = 0
+
+    def count(done: int, total: int) -> None:
+        nonlocal windows
+        windows = total  # of the frames at the training's rate; the engine alone knows how many
+        if bar is not None:
+            bar(done, total)
+
+    with progress_bar("window", shown=not (args.json or args.quiet)) as bar:
         start = time.perf_counter()
         poses = engine.infer(
             clip.keypoints,
@@ -109,9 +134,9 @@ def _timed(engine: Engine, clip: Clip, args: argparse.Namespace) -> tuple[FloatA
             fps=clip.fps,
             on_missing=args.on_missing,
             max_gap_s=args.max_gap_s,
-            progress=progress,
+            progress=count,
         )
-        return poses.positions, time.perf_counter() - start
+        return _Lifted(poses, windows, time.perf_counter() - start)
 
 
 def _plot(path: str, poses: FloatArray, clip: Clip, engine: Engine) -> None:
@@ -123,18 +148,16 @@ def _plot(path: str, poses: FloatArray, clip: Clip, engine: Engine) -> None:
     plot_sequence(poses, path, keypoints=clip.keypoints, title=title)
 
 
-def _report(
-    engine: Engine, frames: int, seconds: float, args: argparse.Namespace
-) -> dict[str, Any]:
-    windows = engine.count_windows(frames)
+def _report(engine: Engine, lifted: _Lifted, args: argparse.Namespace) -> dict[str, Any]:
     convention = engine.card.output
     return {
         "output": args.output,
         "plot": args.plot,
-        "frames": frames,
-        "windows": windows,
+        "frames": len(lifted.poses),
+        "gaps": _gaps(lifted.poses, args.on_missing),
+        "windows": lifted.windows,
         "overlap": engine.overlap,
-        "ms_per_window": round(seconds / windows * 1e3, 3),
+        "ms_per_window": round(lifted.seconds / lifted.windows * 1e3, 3),
         "backend": engine.backend,
         "device": engine.device,
         "unit": convention.unit,
@@ -144,12 +167,30 @@ def _report(
     }
 
 
+def _gaps(poses: Poses, on_missing: str) -> dict[str, Any]:
+    """How much was missing, and what became of it; what was filled in has confidence 0."""
+    gaps = Gaps.of(poses.confidence != 0, poses.valid)
+    return {"on_missing": on_missing, **dataclasses.asdict(gaps)}
+
+
+def _gaps_in_words(gaps: Mapping[str, Any]) -> str:
+    if not gaps["missing"]:
+        return "none, every joint was seen"
+    frames = gaps["empty_frames"]
+    return (
+        f"{gaps['missing']} of {gaps['joints']} joints were missing, "
+        f"{frames} frame{'' if frames == 1 else 's'} as a whole; filled in by "
+        f"{gaps['on_missing']}, {gaps['invalid'] or 'none'} of them not valid"
+    )
+
+
 def _rows(engine: Engine, report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     card = engine.card
     windows = "1 window" if report["windows"] == 1 else f"{report['windows']} windows"
     yield "poses", f"{report['output']} ({report['frames']} frames, {len(card.joints)} joints)"
     if report["plot"]:
         yield "plot", str(Path(report["plot"]))
+    yield "gaps", _gaps_in_words(report["gaps"])
     yield "model", f"{card.backbone} {card.variant}, {card.frames} frames, {card.mode}"
     on = f"{report['backend']} on {report['device']}"
     yield "time", f"{windows}, {report['ms_per_window']:.1f} ms a window, {on}"

@@ -25,6 +25,12 @@ _FEWEST = 10
 """Frames; fewer may well show somebody lying or upside down."""
 
 _UPPER, _LOWER = (8, 9, 10), (2, 3, 5, 6)
+_BEND = 0.3
+"""How far the spine may be from the trunk's middle, in its lengths; up to 0.14 in real motions."""
+
+_FACE = 0.125
+"""How far eyes may be from the nose, both together, in extents of the picture that is seen."""
+
 _LEGS, _ARMS = (1, 2, 3, 4, 5, 6), (11, 12, 13, 14, 15, 16)
 _NEXT = ((1, 2), (2, 3), (11, 12), (12, 13))
 """Joints of one side that a bone joins; the other side's are their mirror images."""
@@ -35,8 +41,8 @@ class Finding:
     """Something that looks wrong.
 
     Attributes:
-        name: `yx-order`, `upside-down`, `sides-jump`, `sides-disagree`, `pixels`, `normalised`,
-            `zero-to-one` or `outside-image`.
+        name: `joint-order`, `yx-order`, `upside-down`, `sides-jump`, `sides-disagree`, `pixels`,
+            `normalised`, `zero-to-one` or `outside-image`.
         message: what was seen, and what to do.
     """
 
@@ -74,6 +80,8 @@ def check_orientation(
         return ()
     if unit := tuple(_of_unit(points, image_size)):
         return unit  # in another unit nothing else can be told
+    if order := tuple(_of_order(points)):
+        return order  # nor of joints that are others
     return (*_of_axes(points), *_of_jumps(points), *_of_sides(points))
 
 
@@ -137,6 +145,29 @@ def _outside(points: FloatArray, width: float, height: float) -> float:
     seen = points[np.isfinite(points).all(axis=-1)]
     far = ((seen < -0.1 * size) | (seen > 1.1 * size)).any(axis=-1)
     return float(far.mean())
+
+
+def _of_order(points: FloatArray) -> Iterator[Finding]:
+    """COCO's 17 joints: a nose and eyes where hip and thigh are, an elbow where the spine is."""
+    first = points[:, [0, 1, 2, 7, 8]]
+    hip, rhip, rknee, spine, thorax = first[np.isfinite(first).all(axis=(1, 2))].transpose(1, 0, 2)
+    off, trunk = _way(spine, (hip + thorax) / 2), _way(hip, thorax)
+    seen = points[np.isfinite(points).all(axis=-1)]
+    size = float((seen.max(axis=0) - seen.min(axis=0)).max())
+    face = _way(hip, rhip) + _way(hip, rknee)
+    if len(hip) < _FEWEST or off < _BEND * trunk or face > _FACE * size * len(hip):
+        return
+    yield Finding(
+        "joint-order",
+        "the first three joints lie as close together as nose and eyes, and the spine is not "
+        "between hip and thorax, so these look like COCO's 17 joints and not like "
+        'h2ot_edge.skeleton.JOINTS; say so (layout="coco17", --layout coco17, or h36m_from)',
+    )
+
+
+def _way(one: FloatArray, two: FloatArray) -> float:
+    """The sum over frames of how far two joints (t, 2) are apart."""
+    return float(np.linalg.norm(one - two, axis=-1).sum())
 
 
 def _of_axes(points: FloatArray) -> Iterator[Finding]:

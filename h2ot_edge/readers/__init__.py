@@ -14,7 +14,12 @@ from h2ot_edge.errors import InputError
 from h2ot_edge.readers.alphapose import is_alphapose, read_alphapose
 from h2ot_edge.readers.found import Found, Track
 from h2ot_edge.readers.mediapipe import is_mediapipe, read_mediapipe
-from h2ot_edge.readers.mmpose import is_mmpose, read_mmpose
+from h2ot_edge.readers.mmpose import (
+    is_mmpose,
+    is_mmpose_image,
+    read_mmpose,
+    read_mmpose_folder,
+)
 from h2ot_edge.readers.openpose import is_openpose, read_openpose, read_openpose_folder
 from h2ot_edge.readers.parsing import named, parsed
 from h2ot_edge.readers.rtmlib import is_rtmlib, read_rtmlib, read_rtmlib_archive
@@ -34,7 +39,7 @@ FORMATS: Mapping[str, str] = MappingProxyType(
         "alphapose": "AlphaPose's .json",
         "coco": "COCO keypoint results, .json",
         "openpose": "OpenPose's folder of .json, or a single file",
-        "mmpose": "predictions of MMPose, .json",
+        "mmpose": "predictions of MMPose, a .json or a folder of them",
         "ultralytics": "Ultralytics' to_json, a .json or a folder of them",
         "ultralytics-txt": "Ultralytics' label files, a folder of .txt",
         "rtmlib": "keypoints and scores as rtmlib gives them, .npz or .json",
@@ -61,6 +66,13 @@ _JSON: Mapping[str, _Json] = {
     "mediapipe": _Json(is_mediapipe, read_mediapipe),
 }
 """COCO's results are AlphaPose's."""
+
+_FOLDERS: Mapping[str, Callable[[Any], bool]] = {
+    "openpose": is_openpose,
+    "mmpose": is_mmpose_image,
+    "ultralytics": is_ultralytics,
+}
+"""Formats with a file for each frame, by what fits one of them."""
 
 
 def format_of_archive(archive: Archive) -> str:
@@ -125,6 +137,8 @@ def _read_folder(path: Path, format: str | None, layout: str | None) -> tuple[st
         return chosen, read_ultralytics_text(files[".txt"], layout)
     if chosen == "openpose" and files[".json"]:
         return chosen, read_openpose_folder(files[".json"], layout)
+    if chosen == "mmpose" and files[".json"]:
+        return chosen, read_mmpose_folder(files[".json"], layout)
     if chosen == "ultralytics" and files[".json"]:
         return chosen, read_ultralytics_folder(files[".json"], layout)
     raise _unfit(path, chosen, f"a folder with {_counted(files)}")
@@ -151,12 +165,12 @@ def _format_of_folder(path: Path, files: Mapping[str, Mapping[str, Path]]) -> st
     names = sorted(files[".json"])
     documents = (parsed(files[".json"][name]) for name in names)
     first: Any = next((document for document in documents if document not in ([], {})), [])
-    for name in ("openpose", "ultralytics"):
-        if _JSON[name].fits(first):
+    for name, fits in _FOLDERS.items():
+        if fits(first):
             return name
     raise InputError(
-        f"{path}: expected JSON of OpenPose or Ultralytics in each file, got {named(first)} in "
-        f"{names[0]}"
+        f"{path}: expected JSON of OpenPose, Ultralytics or MMPose in each file, got "
+        f"{named(first)} in {names[0]}"
     )
 
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from h2ot_edge.errors import InputError
 from h2ot_edge.layouts import LAYOUTS
+from h2ot_edge.readers.parsing import listed
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["Found", "Track", "listed", "natural"]
+__all__ = ["Found", "Track", "natural"]
 
 _logger = logging.getLogger(__name__)
 
@@ -68,8 +69,9 @@ class Found:
         rows = [best.get(at, -1) for at in order]
         missing = [names[at] for at, row in zip(order, rows, strict=True) if row < 0]
         if missing and not allow_missing:
+            who = "the person" if person is None else f"person {person}"
             raise InputError(
-                f"{source}: the person is missing in {len(missing)} of {len(names)} "
+                f"{source}: {who} is missing in {len(missing)} of {len(names)} "
                 f"frames: {listed(missing)}; fill them in, or cut the clip there"
             )
         converted = LAYOUTS[self.layout].to_h36m(self.keypoints[rows])
@@ -148,12 +150,6 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
     """Sort key that puts frame 9 before frame 10."""
     parts = re.split(r"([0-9]+)", name)
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
-
-
-def listed(names: Sequence[str], most: int = 5) -> str:
-    """Names in a message: the first few, and how many there are more."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _gaps(names: Sequence[str]) -> list[str]:

@@ -3,9 +3,11 @@
 Read: JSON with a list of frames, or an object that has the list under `frames` and perhaps `fps`,
 `width` and `height`. A frame is a list of 33 landmarks, or a list of people with 33 each, or an
 object that has it under `landmarks`, `pose_landmarks` or `poseLandmarks`, perhaps with `frame`, its
-number. A landmark is an object with x, y and visibility (z and presence are left out), or a list x,
-y, z, visibility. x and y are shares of the image's width and height, so that the image's size is
-needed. `pose_world_landmarks` are metres about the hips, which no camera saw: they are refused.
+number. An object with `landmark`, which protobuf's `MessageToDict` makes of landmarks, is taken for
+the list in it. A landmark is an object with x, y and visibility (z and presence are left out), or a
+list x, y, z, visibility. x and y are shares of the image's width and height, so that the image's
+size is needed. `pose_world_landmarks` are metres about the hips, which no camera saw: they are
+refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -72,8 +74,9 @@ def read_mediapipe(document: Any, path: Path, layout: str | None) -> Found:
 
 def _people(frame: Any) -> list[FloatArray] | None:
     """Everybody in a frame; None if it is not one."""
-    if isinstance(frame, dict):
-        frame = next((frame[key] for key in _KEYS if key in frame), frame)
+    for keys in (_KEYS, ("landmark",)):
+        if isinstance(frame, dict):
+            frame = next((frame[key] for key in keys if key in frame), frame)
     if frame is None or frame == []:
         return []
     if not isinstance(frame, list):

@@ -3,7 +3,8 @@
 A list with an object for each frame: `frame_id` and `instances`, each of which has `keypoints`
 (j, 2) in pixels, `keypoint_scores` (j,), and perhaps `bbox_score` and `track_id`. Written by
 mmpose/apis/inferencers/base_mmpose_inferencer.py and mmpose/structures/utils.py. The demo scripts
-put the list under `instance_info` and the data set's name under `meta_info`.
+put the list under `instance_info` and the data set's name under `meta_info`. Of a folder of images
+the inferencer makes a folder of files, one for each image: the list of its instances.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from h2ot_edge.errors import InputError
-from h2ot_edge.readers.found import Found
-from h2ot_edge.readers.parsing import layout_of, named, numbers
+from h2ot_edge.readers.found import Found, natural
+from h2ot_edge.readers.parsing import layout_of, named, numbers, parsed
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["is_mmpose", "read_mmpose"]
+__all__ = ["is_mmpose", "is_mmpose_image", "read_mmpose", "read_mmpose_folder"]
 
 _USUAL = ("coco17", "coco133", "halpe26", "halpe136", "mpii16")
 _DATA_SETS = {
@@ -36,6 +37,23 @@ def is_mmpose(document: Any) -> bool:
         return "instance_info" in document
     first = document[0] if isinstance(document, list) and document else None
     return isinstance(first, dict) and "instances" in first
+
+
+def is_mmpose_image(document: Any) -> bool:
+    """Whether parsed JSON looks like the instances of one image."""
+    first = document[0] if isinstance(document, list) and document else None
+    return isinstance(first, dict) and "keypoint_scores" in first
+
+
+def read_mmpose_folder(files: Mapping[str, Path], layout: str | None) -> Found:
+    """Read a folder of files, by name.
+
+    Raises:
+        InputError: a file is not as the module says.
+    """
+    names = sorted(files, key=natural)
+    frames = [{"frame_id": Path(name).stem, "instances": parsed(files[name])} for name in names]
+    return read_mmpose(frames, files[names[0]].parent, layout)
 
 
 def read_mmpose(document: Any, path: Path, layout: str | None) -> Found:

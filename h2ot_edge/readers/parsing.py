@@ -11,7 +11,7 @@ from h2ot_edge.errors import InputError
 from h2ot_edge.layouts import layouts_with
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["as_points", "layout_of", "named", "numbers", "parsed"]
+__all__ = ["as_points", "layout_of", "listed", "named", "numbers", "parsed"]
 
 
 def parsed(path: Path) -> Any:
@@ -84,5 +84,17 @@ def layout_of(joints: int, known: Sequence[str], asked: str | None, source: str)
 def named(value: Any) -> str:
     """What a value is, for messages."""
     if isinstance(value, dict):
-        return f"an object with {', '.join(sorted(value)) or 'nothing'}"
-    return "an empty list" if value == [] else f"a {type(value).__name__}"
+        return f"an object with {listed(sorted(value), 8) or 'nothing'}"
+    if isinstance(value, list):
+        return f"a list that begins with {_first(value[0])}" if value else "an empty list"
+    return f"a {type(value).__name__}"
+
+
+def _first(value: Any) -> str:
+    return "a list" if isinstance(value, list) else named(value)
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Names in a message: the first few, and how many there are more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -47,7 +47,8 @@ def frame_by_frame(engine: Engine, clip: LabelledClip) -> Array:
     counted = np.ones(len(clip.truth), np.bool_) if clip.counted is None else clip.counted
     alone = clip.keypoints[counted][:, None]
     poses = np.zeros(clip.truth.shape, np.float32)
-    poses[counted] = engine.infer(alone, image_size=clip.image_size)[:, 0]
+    # Nothing is filled in, as in `evaluation`.
+    poses[counted] = engine.infer(alone, image_size=clip.image_size, on_missing=None)[:, 0]
     return poses
 
 

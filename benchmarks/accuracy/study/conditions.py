@@ -146,16 +146,13 @@ def _missing(count: int) -> Condition:
 def _smoothed(min_cutoff_hz: float, beta: float) -> Condition:
     def measured(study: Study) -> Accuracy:
         engine = study.engine(study.default)
-        return measure(
-            lambda clip: one_euro(
-                np.asarray(engine.infer(clip.keypoints, image_size=clip.image_size)),
-                clip.fps,
-                min_cutoff_hz=min_cutoff_hz,
-                beta=beta,
-            ),
-            study.clips,
-            metrics=METRICS_SHOWN,
-        )
+
+        def filtered(clip: LabelledClip) -> FloatArray:
+            # Nothing is filled in, as in `evaluation`.
+            poses = engine.infer(clip.keypoints, image_size=clip.image_size, on_missing=None)
+            return one_euro(np.asarray(poses), clip.fps, min_cutoff_hz=min_cutoff_hz, beta=beta)
+
+        return measure(filtered, study.clips, metrics=METRICS_SHOWN)
 
     return Condition(
         name=f"One-Euro, {min_cutoff_hz:g} Hz and {beta:g}/m",

@@ -146,7 +146,9 @@ def _windows(engine: Engine, clip: LabelledClip, ends: NDArray[np.int64]) -> Arr
     """(n, f, 17, 3) about the root; a clip as long as a window is one window to the engine."""
     window = engine.card.frames
     frames = ends[:, None] - window + 1 + np.arange(window)
-    return root_relative(engine.infer(clip.keypoints[frames], image_size=clip.image_size))
+    # Nothing is filled in, as in `evaluation`.
+    poses = engine.infer(clip.keypoints[frames], image_size=clip.image_size, on_missing=None)
+    return root_relative(np.asarray(poses))
 
 
 def _table(study: Study, found: Mapping[str, Document]) -> str:

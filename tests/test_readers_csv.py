@@ -1,0 +1,84 @@
+"""readers/tables.py: tables with named columns."""
+
+import numpy as np
+import pytest
+from detector_files import csv, flat, header, person, refusal, same
+
+from h2ot_edge.clips import read_clip
+from h2ot_edge.layouts import LAYOUTS
+
+
+@pytest.mark.parametrize("layout", ["coco17", "h36m", "body25", "mediapipe33", "mpii16"])
+def test_csv_goes_by_the_names(tmp_path, layout):
+    people = [person(len(LAYOUTS[layout].joints), seed) for seed in range(3)]
+    path = csv(
+        tmp_path / "a.csv",
+        ["frame", "time", *header(layout)],
+        *([at, at / 50, *flat(who)] for at, who in enumerate(people)),
+    )
+    same(read_clip(path), *people, layout=layout)
+
+
+def test_names_in_other_spellings(tmp_path):
+    names = ["Nose", *(f"{side}{part}" for part in ("Eye", "Ear", "Shoulder", "Elbow", "Wrist",
+             "Hip", "Knee", "Ankle") for side in "LR")]  # fmt: skip
+    cells = [f"{name}.{kind}" for name in names for kind in ("X", "Y", "Visibility")]
+    same(read_clip(csv(tmp_path / "a.CSV", cells, flat(person()))), person())
+
+
+def test_people_and_empty_cells_in_csv(tmp_path):
+    rows = [["0", "a", *flat(person())], ["0", "b", *flat(person(seed=1))], ["1", "a", *[""] * 51]]
+    path = csv(tmp_path / "a.csv", ["frame", "id", *header()], *rows)
+    clip = read_clip(path, person="a")
+    same(clip, person(), np.zeros((17, 3)))
+    assert clip.people == ("a", "b")
+
+
+def test_csv_without_scores(tmp_path):
+    cells = [name for name in header() if not name.endswith("score")]
+    sure = person() * [1, 1, 0] + [0, 0, 1]
+    same(read_clip(csv(tmp_path / "a.csv", cells, flat(person()[:, :2]))), sure)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected a header and lines of numbers, got 0 lines"),
+        ("nose_x,nose_y\n1\n", "line 2: expected 2 cells as in the header, got 1"),
+        (
+            "time,nose_x,nose_y\n1,2,3\n",
+            "expected columns such as nose_x, nose_y, nose_score for the joints of a layout "
+            "(h2ot_edge.layouts.LAYOUTS), got time, nose_x, nose_y",
+        ),
+        (
+            ",".join(header()) + "\n" + ",".join(["x"] * 51),
+            "column 1: expected numbers (could not convert string to float: 'x')",
+        ),
+    ],
+)
+def test_what_is_no_csv(tmp_path, text, message):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    assert refusal(path) == f"{path}: {message}"
+
+
+def test_csv_of_two_layouts_or_another(tmp_path):
+    both = dict.fromkeys([*header("coco17"), *header("mpii16")])
+    path = csv(tmp_path / "a.csv", list(both), [1] * len(both))
+    assert refusal(path) == (
+        f"{path}: the columns may be coco17 or mpii16; say which (layout=, or --layout on the "
+        "command line)"
+    )
+    assert read_clip(path, layout="mpii16").keypoints.shape == (1, 17, 3)
+    assert refusal(path, layout="body25") == (
+        f"{path}: expected the columns of layout body25; x or y of neck, mid_hip not found"
+    )
+
+
+def test_csv_that_is_not_text(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert refusal(path) == (
+        f"{path}: not readable as CSV ('utf-8' codec can't decode byte 0xff in position 0: invalid "
+        "start byte); write it again"
+    )
