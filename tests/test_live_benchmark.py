@@ -6,7 +6,14 @@ import pytest
 from live_streams import load
 
 from h2ot_edge.benchmarks import live
-from h2ot_edge.benchmarks.live import HopCost, cost_of_hops, main, memory, people_at_a_rate
+from h2ot_edge.benchmarks.live import (
+    HopCost,
+    cost_of_a_push,
+    cost_of_hops,
+    main,
+    memory,
+    people_at_a_rate,
+)
 from h2ot_edge.sample import sample_clip
 
 CLIP = sample_clip()
@@ -31,6 +38,14 @@ def test_a_hop_costs_its_share_of_a_window(engine, monkeypatch):
     window, costs = cost_of_hops(engine, CLIP, lookahead=1, rounds=5, hops=(1, 4))
     assert window == 10
     assert [(cost.hop, cost.frame_ms, cost.ratio) for cost in costs] == [(1, 10, 1), (4, 2.5, 0.25)]
+
+
+def test_a_push_without_the_network(engine, monkeypatch):
+    import time
+
+    real = engine.run_windows
+    monkeypatch.setattr(engine, "run_windows", lambda windows: time.sleep(0.02) or real(windows))
+    assert 0 < cost_of_a_push(engine, CLIP) < 10
 
 
 def test_the_promise():
@@ -78,6 +93,7 @@ def test_the_report(tmp_path, capsys, monkeypatch):
         ("3", "yes"),
     ]
     assert len(re.findall(r"^\| +100 \|", text, re.MULTILINE)) == 2
+    assert re.search(r"A push that does not run the network takes 0\.\d{3} ms\.", text)
     assert re.search(r"Memory: [\d.]+ MiB after 30 pushes, [\d.]+ MiB after 300 \(flat\)\.", text)
 
 

@@ -92,6 +92,21 @@ def test_a_rate_far_from_the_trainings_is_said(tmp_path, caplog):
         assert said == [record.getMessage() for record in caplog.records] != []
 
 
+@pytest.mark.parametrize(("apart_s", "warnings"), [(0.2, 1), (0.02, 0)])
+def test_without_fps_it_is_seen_when_the_first_window_is_full(tmp_path, caplog, apart_s, warnings):
+    with load(tmp_path, training={"fps": 50}) as engine, caplog.at_level(logging.WARNING):
+        one, many = stream(engine, lookahead=0), engine.streams(lookahead=0)
+        said = []
+        for number in range(20):
+            one.push(CLIP[number], number * apart_s)
+            for person in ("a", "b"):
+                many.push(person, CLIP[number], number * apart_s)
+            said.append(len(caplog.messages))
+    assert said == 8 * [0] + 12 * [2 * warnings]
+    expected = "a window of 9 frames spans 1.8 s at 5 frames a second"
+    assert all(message.startswith(expected) for message in caplog.messages)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -126,7 +141,7 @@ def test_options_out_of_range(engine, options, message):
 def test_an_option_that_is_none(engine):
     assert refused(UnknownName, stream, engine, lookahead=0, hopp=2) == (
         "no option of a live stream 'hopp'; did you mean 'hop'? (known: lookahead, hop, fps, "
-        "image_size, startup, max_gap_s, smooth, clock)"
+        "image_size, startup, max_gap_s, smooth, layout, clock)"
     )
     assert refused(InputError, stream, engine, lookahead=0, image_size=(0, 3)) == (
         "image_size: expected two positive numbers (width, height) in pixels, got (0, 3)"

@@ -44,7 +44,7 @@ def refused(error, call, *args, **kwargs):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("options", [{}, {"hop": 3}, {"smooth": OneEuro(min_cutoff_hz=1, beta=1)}])
+@pytest.mark.parametrize("options", [{}, {"smooth": OneEuro(min_cutoff_hz=1, beta=1)}])
 @pytest.mark.parametrize("batch", [None, 1, 3])
 def test_everyone_gets_the_poses_of_a_stream_of_their_own(tmp_path, options, batch):
     with load(tmp_path, max_batch=4, batch=batch) as engine:
@@ -111,7 +111,7 @@ def test_a_full_queue_drops_the_oldest_and_counts(engine):
 
     hub = Hub(engine, LiveOptions(lookahead=0), LiveLimits(max_queue=2))
     for frame in CLIPS["a"][:5]:
-        hub.add("a", frame, None, None)
+        hub.add("a", frame, None)
     batch = hub.take_batch()
     assert [due.newest for due in batch] == [3, 4]
     hub.deliver(batch, hub.run(batch))
@@ -124,9 +124,9 @@ def test_a_stream_that_is_too_fast_takes_nothing_from_others(engine):
     from h2ot_edge.live.hub import Hub
 
     hub = Hub(engine, LiveOptions(lookahead=0), LiveLimits(max_queue=2))
-    hub.add("slow", CLIPS["b"][0], None, None)
+    hub.add("slow", CLIPS["b"][0], None)
     for frame in CLIPS["a"][:5]:
-        hub.add("fast", frame, None, None)
+        hub.add("fast", frame, None)
     assert [(due.track.owner, due.newest) for due in hub.take_batch()] == [
         ("slow", 0),
         ("fast", 3),
@@ -228,7 +228,7 @@ def test_limits_out_of_range(engine, options, message):
 def test_an_option_that_is_none(engine):
     assert refused(UnknownName, streams, engine, lookahead=0, max_queu=3) == (
         "no option of a live stream 'max_queu'; did you mean 'max_queue'? (known: lookahead, hop, "
-        "fps, image_size, startup, max_gap_s, smooth, clock, max_wait_ms, max_queue, "
+        "fps, image_size, startup, max_gap_s, smooth, layout, clock, max_wait_ms, max_queue, "
         "max_unread, max_streams, idle_timeout_s)"
     )
 

@@ -4,7 +4,8 @@
 * `streams`: many people and cameras by id; windows that are due run in one call of the model.
 * `session`: the same with a thread of its own, for threads and for asyncio.
 
-They are `Engine.stream`, `Engine.streams` and `Engine.session`.
+They are `Engine.stream`, `Engine.streams` and `Engine.session`. `poses_of` makes a clip of what
+they answered, `SteadyBones` is a filter for them.
 """
 
 import dataclasses
@@ -12,6 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from h2ot_edge._names import unknown
+from h2ot_edge.live.bones import SteadyBones
+from h2ot_edge.live.collect import poses_of
 from h2ot_edge.live.hub import LiveCounts, LiveLimits
 from h2ot_edge.live.options import LiveOptions, PoseFilter
 from h2ot_edge.live.pose import LivePose
@@ -31,8 +34,10 @@ __all__ = [
     "LiveSession",
     "PoseFilter",
     "PoseReader",
+    "SteadyBones",
     "Stream",
     "Streams",
+    "poses_of",
     "session",
     "stream",
     "streams",
@@ -46,11 +51,11 @@ def stream(engine: "Inference", *, lookahead: int, **options: Any) -> Stream:
         engine: runs the windows; it may serve others too.
         lookahead: k, the fewest frames after its own that the network sees for a pose.
         options: other fields of `LiveOptions`: `hop`, `fps`, `image_size`, `startup`, `max_gap_s`,
-            `smooth`, `clock`.
+            `smooth`, `layout`, `clock`.
 
     Raises:
         UsageError: an option out of its range.
-        UnknownName: no such option.
+        UnknownName: no such option or layout.
         InputError: `image_size` is not one.
     """
     _check_names(options, LiveOptions)

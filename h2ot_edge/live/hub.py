@@ -5,18 +5,19 @@ The hub does no waiting and knows no threads; `Streams` and `LiveSession` are fa
 
 import dataclasses
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
 from h2ot_edge.errors import UsageError
 from h2ot_edge.live.options import LiveOptions
+from h2ot_edge.live.pace import Pace
+from h2ot_edge.live.phases import free_turn
 from h2ot_edge.live.pose import LivePose
 from h2ot_edge.live.runner import Runner
 from h2ot_edge.live.track import Due, Track
-from h2ot_edge.rates import warn_of_span
 from h2ot_edge.spec import FloatArray
 
 if TYPE_CHECKING:
@@ -89,9 +90,9 @@ class Hub:
         self._tracks: OrderedDict[Hashable, Track] = OrderedDict()
         self._queue: deque[Due] = deque()
         self._out: list[LivePose] = []
+        self._round = 0
         self._counts = LiveCounts()
-        if options.fps is not None:
-            warn_of_span(self._card, options.fps)
+        self._pace = Pace(self._card, options)
 
     @property
     def counts(self) -> LiveCounts:
@@ -108,12 +109,20 @@ class Hub:
         owner: Hashable,
         keypoints: ArrayLike | None,
         timestamp: float | None,
-        image_size: Sequence[float] | None,
+        **own: Any,
     ) -> None:
-        """Take a frame of a stream; a new id begins one. Nothing has changed if it raises."""
+        """Take a frame of a stream; nothing has changed if it raises.
+
+        A new id begins one; `own` are the options in which it differs from the others, None for
+        those in which it does not.
+        """
         known = self._tracks.get(owner)
-        track = known or self._new_track(owner, image_size)
-        due = track.add(keypoints, timestamp)
+        # Who comes again shows that the cameras have gone on to their next frame.
+        round = self._round + (known is not None and known.round == self._round)
+        track = known or self._new_track(owner, round, own)
+        due = track.add(keypoints, timestamp, round)
+        self._pace.look(track)
+        self._round = round
         self._counts.frames += 1
         self._tracks[owner] = track
         self._tracks.move_to_end(owner)
@@ -186,11 +195,13 @@ class Hub:
             self.drop(next(iter(self._tracks)))
             self._counts.idle += 1
 
-    def _new_track(self, owner: Hashable, image_size: Sequence[float] | None) -> Track:
-        options = self.options
-        if image_size is not None:
-            options = dataclasses.replace(options, image_size=image_size)
-        return Track(self._card, options, owner)
+    def _new_track(self, owner: Hashable, round: int, own: Mapping[str, Any]) -> Track:
+        changes = {name: value for name, value in own.items() if value is not None}
+        options = dataclasses.replace(self.options, **changes)
+        track = Track(self._card, options, owner)
+        taken = [other.turn for other in self._tracks.values() if other.turn is not None]
+        track.turn = free_turn(taken, track.natural_turn(round), options.hop, self._runner.batch)
+        return track
 
     def _enqueue(self, due: Due) -> None:
         if self._waiting(due) == self.limits.max_queue:

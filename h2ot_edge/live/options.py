@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from h2ot_edge.card import ModelCard
 from h2ot_edge.errors import UsageError
 from h2ot_edge.keypoints import checked_size
+from h2ot_edge.live.convert import converter_of
+from h2ot_edge.missing import MAX_GAP_S
 from h2ot_edge.spec import FloatArray
 
 __all__ = ["LiveOptions", "PoseFilter"]
@@ -43,14 +45,17 @@ class LiveOptions:
     Attributes:
         lookahead: k, the fewest frames after its own that the network sees for a pose.
         hop: n, the network runs every n-th frame and gives n poses at a time. A pose is handed out
-            k + n - 1 frames after its own, and the network saw k to k + n - 1 frames after it.
+            k + n - 1 frames after its own, and the network saw k to k + n - 1 frames after it. Of
+            many streams each has its turn.
         fps: frames a second of pushes without a timestamp; None takes the time of the push.
         image_size: (width, height) if the keypoints are pixels; None if they are normalised.
         startup: what stands in a window before the first frame: `pad` repeats that frame, so the
             first pose comes with frame k + n; `wait` answers nothing until there are f frames.
         max_gap_s: how long a joint that is missing counts as where it was last seen. After nobody
             was seen for longer, the stream answers nothing, and begins anew with who comes next.
-        smooth: a filter of the poses; every stream gets a fresh one.
+        smooth: a filter of the poses, or several in order; every stream gets fresh ones.
+        layout: of the keypoints' joints, a key in `h2ot_edge.layouts.LAYOUTS`; None for those of
+            `h2ot_edge.skeleton`.
         clock: gives seconds, for the time of a push and for latencies.
     """
 
@@ -59,9 +64,17 @@ class LiveOptions:
     fps: float | None = None
     image_size: Sequence[float] | None = None
     startup: Startup = "pad"
-    max_gap_s: float = 0.5
-    smooth: PoseFilter | None = None
+    max_gap_s: float = MAX_GAP_S
+    smooth: PoseFilter | Sequence[PoseFilter] | None = None
+    layout: str | None = None
     clock: Callable[[], float] = time.monotonic
+
+    @property
+    def filters(self) -> tuple[PoseFilter, ...]:
+        """Those of `smooth`, in order."""
+        if self.smooth is None:
+            return ()
+        return tuple(self.smooth) if isinstance(self.smooth, Sequence) else (self.smooth,)
 
     @property
     def delay(self) -> int:
@@ -74,6 +87,7 @@ class LiveOptions:
         Raises:
             UsageError: an option out of its range.
             InputError: `image_size` is not one.
+            UnknownName: no such layout.
         """
         if card.mode == "seq2frame":
             self._check_centred(card.frames // 2)
@@ -90,6 +104,16 @@ class LiveOptions:
         self._check_seconds()
         if self.image_size is not None:
             checked_size(self.image_size)
+        converter_of(self.layout)
+        self._check_filters()
+
+    def _check_filters(self) -> None:
+        for one in self.filters:
+            if isinstance(one, type) or not hasattr(one, "step"):
+                raise UsageError(
+                    "smooth: expected filters of poses such as h2ot_edge.filters.OneEuro(...), got "
+                    f"{one!r}"
+                )
 
     def _check_centred(self, centre: int) -> None:
         if self.hop != 1:

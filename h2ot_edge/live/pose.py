@@ -1,5 +1,7 @@
 """What a live stream answers."""
 
+import dataclasses
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2ot_edge._names import look_up
+from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge.poses import CAMERA_AXES
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.spec import FloatArray
 
@@ -21,8 +25,9 @@ class LivePose:
     """The pose of one frame of one person. `np.asarray(pose)` gives the positions.
 
     Attributes:
-        positions: (17, 3) float32; origin and axes as `engine.card.output` says.
+        positions: (17, 3) float32 about the hip.
         unit: `m` or `normalised`.
+        axes: directions of x, y and z.
         number: of its frame, counted from 0 since the stream began or was reset, whether or not
             somebody was seen in it.
         timestamp: of its frame, seconds.
@@ -49,6 +54,33 @@ class LivePose:
     confidence: FloatArray
     filters: tuple[str, ...] = ()
     id: Hashable = None
+    axes: tuple[str, str, str] = CAMERA_AXES
+
+    def to_metric(self, scale: float, *, rescale: bool = False) -> "LivePose":
+        """The pose in metres, by a scale that is known, such as from the person's first seconds.
+
+        `h2ot_edge.live.poses_of` and `Poses.to_metric` find one; docs/live.md has an example.
+
+        Args:
+            scale: metres for one of the pose's unit.
+            rescale: also of a pose that is metres already, whose size is the network's guess.
+
+        Raises:
+            InputError: the pose is metres already.
+            UsageError: a scale that is not finite and above 0.
+        """
+        if self.unit == "m" and not rescale:
+            raise InputError(
+                "to_metric: expected a pose of unit 'normalised', got 'm'; it is metric already, "
+                "pass rescale=True to give the person another size"
+            )
+        if not 0 < scale < math.inf:
+            raise UsageError(f"to_metric: expected a finite scale above 0, got {scale:g}")
+        note = f"to_metric(scale={scale:.4g})"
+        positions = self.positions * np.float32(scale)
+        return dataclasses.replace(
+            self, positions=positions, unit="m", filters=(*self.filters, note)
+        )
 
     def __getitem__(self, joint: str) -> FloatArray:
         """Position (3,) of a joint by its name.

@@ -68,6 +68,7 @@ class LiveSession:
         timestamp: float | None = None,
         *,
         image_size: Sequence[float] | None = None,
+        layout: str | None = None,
     ) -> None:
         """Take the next frame of a stream; the arguments are those of `Streams.push`.
 
@@ -75,7 +76,7 @@ class LiveSession:
             InputError: keypoints of another shape or type, or a timestamp not after the last one.
             UsageError: timestamps with some frames and not with others, or after `close`.
         """
-        self.push_many({id: keypoints}, timestamp, image_size=image_size)
+        self.push_many({id: keypoints}, timestamp, image_size=image_size, layout=layout)
 
     def push_many(
         self,
@@ -83,6 +84,7 @@ class LiveSession:
         timestamp: float | None = None,
         *,
         image_size: Sequence[float] | None = None,
+        layout: str | None = None,
     ) -> None:
         """Take the people of one frame of a camera; their windows run in one call if they fit.
 
@@ -93,7 +95,7 @@ class LiveSession:
             self._check_open()
             try:
                 for owner, keypoints in frames.items():
-                    self._hub.add(owner, keypoints, timestamp, image_size)
+                    self._hub.add(owner, keypoints, timestamp, image_size=image_size, layout=layout)
             finally:
                 self._changed.notify_all()
 

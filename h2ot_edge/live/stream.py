@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from h2ot_edge.live.options import LiveOptions
+from h2ot_edge.live.pace import Pace
 from h2ot_edge.live.pose import LivePose
 from h2ot_edge.live.runner import Runner
 from h2ot_edge.live.track import Track
-from h2ot_edge.rates import warn_of_span
 
 if TYPE_CHECKING:
     from h2ot_edge._inference import Inference
@@ -36,8 +36,7 @@ class Stream:
         self._track = Track(self._card, options)
         self._one = threading.Lock()
         self._turn = asyncio.Lock()
-        if options.fps is not None:
-            warn_of_span(self._card, options.fps)
+        self._pace = Pace(self._card, options)
 
     @property
     def delay(self) -> int:
@@ -48,9 +47,9 @@ class Stream:
         """Take the next frame and answer the pose of the one `delay` frames before it.
 
         Args:
-            keypoints: (17, 2|3) as `Engine.infer`; joints with NaN, infinity, confidence 0 or far
-                outside the picture are missing, and held where they were. None, or an
-                empty array, if nobody was seen.
+            keypoints: (17, 2|3), or the joints of `layout`, as `Engine.infer`; joints with NaN,
+                infinity, confidence 0 or far outside the picture are missing, and held where they
+                were. None, or an empty array, if nobody was seen.
             timestamp: of the frame in seconds, on any clock; without it the frame's number / fps,
                 or the time of this call.
 
@@ -66,6 +65,7 @@ class Stream:
         """
         with self._one:
             due = self._track.add(keypoints, timestamp)
+            self._pace.look(self._track)
             if due is not None:
                 self._track.take(due, self._runner.run([due.window])[0])
             poses = self._track.hand_out()

@@ -38,6 +38,7 @@ class Streams:
         timestamp: float | None = None,
         *,
         image_size: Sequence[float] | None = None,
+        layout: str | None = None,
     ) -> list[LivePose]:
         """Take the next frame of a stream, as `Stream.push`; a new id begins one.
 
@@ -46,6 +47,7 @@ class Streams:
             keypoints: as `Stream.push`.
             timestamp: as `Stream.push`; streams do not share their clock.
             image_size: of this stream if not that of the others; looked at with its first frame.
+            layout: of its keypoints' joints, as `image_size`.
 
         Returns:
             The poses that are ready, of any stream.
@@ -53,7 +55,7 @@ class Streams:
         Raises:
             As `Stream.push`.
         """
-        return self.push_many({id: keypoints}, timestamp, image_size=image_size)
+        return self.push_many({id: keypoints}, timestamp, image_size=image_size, layout=layout)
 
     def push_many(
         self,
@@ -61,13 +63,14 @@ class Streams:
         timestamp: float | None = None,
         *,
         image_size: Sequence[float] | None = None,
+        layout: str | None = None,
     ) -> list[LivePose]:
         """Take the people of one frame of a camera; else as `push`.
 
         If it raises, the frames before the one at fault have been taken.
         """
         for owner, keypoints in frames.items():
-            self._hub.add(owner, keypoints, timestamp, image_size)
+            self._hub.add(owner, keypoints, timestamp, image_size=image_size, layout=layout)
             self._run_full()
         return self.poll()
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from h2ot_edge.card import ModelCard
 from h2ot_edge.errors import InputError, UsageError
-from h2ot_edge.live.intake import Intake
+from h2ot_edge.live.intake import Intake, Read
 from h2ot_edge.live.options import LiveOptions
 from h2ot_edge.live.pose import LivePose
 from h2ot_edge.live.ring import Ring
@@ -24,7 +24,7 @@ _SHORTEST_S = 1e-6
 """Between two frames for a filter; one over less may be infinite."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Frame:
     """What is kept of a frame until its pose is handed out; `start` counts beginnings."""
 
@@ -33,6 +33,7 @@ class _Frame:
     valid: NDArray[np.bool_]
     confidence: FloatArray
     start: int
+    answered: bool  # whether a joint is valid
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,31 +60,53 @@ class Due:
 class Track:
     """See `LiveOptions` and `LivePose`.
 
-    Attributes:
+    Args:
+        card: of the model.
+        options: of the stream.
         owner: the id.
+
+    Attributes:
+        owner: as above.
+        turn: the remainder, by hop, of the rounds (see `add`) in which the network is to run; None
+            for those that come by themselves.
+        round: of the newest frame.
         pushed_at: when the newest frame was pushed, by the clock.
         latest: the pose that was handed out last.
+        full_after_s: seconds from the first frame to that which filled the first window; None
+            until then.
     """
 
     def __init__(self, card: ModelCard, options: LiveOptions, owner: Hashable = None) -> None:
         self._card, self._options, self.owner = card, options, owner
-        self._intake = Intake(options.image_size)
+        self._intake = Intake(options.image_size, options.layout)
         self._holder = Holder(max_gap_s=options.max_gap_s)
-        self._smooth = options.smooth and options.smooth.fresh()
+        self._filters = tuple(one.fresh() for one in options.filters)
+        self._descriptions = tuple(one.description for one in self._filters)
         self._ring = Ring(card.frames, (len(card.joints), card.channels))
         self._frames: deque[_Frame] = deque(maxlen=options.delay + 1)
         self._ready: deque[tuple[_Frame, int, int, FloatArray]] = deque()
-        self._first_run = card.frames if options.startup == "wait" else options.delay + 1
         self._stamped: bool | None = None  # whether frames come with timestamps
         self._number = -1
         self._time = self._last_seen = -math.inf
         self._start = self._count = 0  # beginnings, and frames since the last one
+        self._earlier = self._asked = 0  # frames by which runs come earlier; frames that were run
+        self.turn: int | None = None
+        self.round = -1
         self._smoothed: _Frame | None = None
         self.pushed_at = 0.0
         self.latest: LivePose | None = None
+        self.full_after_s: float | None = None
+        self._began = 0.0
 
-    def add(self, keypoints: ArrayLike | None, timestamp: float | None) -> Due | None:
+    def add(
+        self, keypoints: ArrayLike | None, timestamp: float | None, round: int = 0
+    ) -> Due | None:
         """Take the next frame; nothing has changed if it raises.
+
+        Args:
+            keypoints: as `Stream.push`.
+            timestamp: as `Stream.push`.
+            round: number of the camera's frame, which streams share.
 
         Returns:
             The window, if the network is to run now.
@@ -94,15 +117,15 @@ class Track:
         """
         pushed_at = self._options.clock()
         seconds = self._seconds(timestamp, pushed_at)
-        frame, seen = self._intake.read(keypoints)
-        self._stamped, self.pushed_at = timestamp is not None, pushed_at
+        read = self._intake.read(keypoints)
+        self._stamped, self.pushed_at, self.round = timestamp is not None, pushed_at, round
         self._number, self._time = self._number + 1, seconds
-        return self._add(frame, seen)
+        return self._add(read)
 
     def take(self, due: Due, poses: FloatArray) -> None:
-        """Take the poses (n, 17, 3) of a window; windows must come in order."""
-        for frame, pose in zip(due.frames, poses, strict=True):
-            if frame.valid.any():
+        """Take the last poses (hop, 17, 3) that are wanted of a window; they must come in order."""
+        for frame, pose in zip(due.frames, poses[len(poses) - len(due.frames) :], strict=True):
+            if frame.answered:
                 smooth = self._filtered(frame, pose)
                 self._ready.append((frame, due.newest - frame.number, due.padded, smooth))
 
@@ -137,44 +160,69 @@ class Track:
                 "frames in the order they were taken, each once, or reset the stream"
             )
 
-    def _add(self, frame: FloatArray, seen: NDArray[np.bool_]) -> Due | None:
+    def _add(self, read: Read) -> Due | None:
+        anybody = read.whole or bool(read.seen.any())
         away = self._time - self._last_seen > self._options.max_gap_s + SLACK_S
-        begins = bool(seen.any()) and away
-        if seen.any():
+        if anybody:
             self._last_seen = self._time
-        if begins:
+        if anybody and away:
             self._holder.reset()
         elif not self._count:
             return None  # nobody has been seen yet
-        filled, valid = self._holder.push(frame, self._time)
+        filled, frame = self._held(read)
         lifted = filled[:, : self._card.channels]
-        if begins:
+        if anybody and away:
             self._begin(lifted)
+            frame.start = self._start
         self._ring.add(lifted)
         self._count += 1
-        self._frames.append(
-            _Frame(
-                number=self._number,
-                timestamp=self._time,
-                valid=valid,
-                confidence=np.where(seen, filled[:, 2], np.float32(0)),
-                start=self._start,
-            )
-        )
+        if self._count == self._card.frames and self.full_after_s is None:
+            self.full_after_s = self._time - self._began
+        self._frames.append(frame)
         return self._due()
+
+    def _held(self, read: Read) -> tuple[FloatArray, _Frame]:
+        """The frame (17, 3) without holes, and what is kept of it."""
+        frame, seen, whole = read
+        if whole:
+            self._holder.see(frame, self._time)
+            valid, confidence = seen, frame[:, 2].copy()
+        else:
+            frame, valid = self._holder.hold(frame, seen, self._time)
+            confidence = np.where(seen, frame[:, 2], np.float32(0))
+        return frame, _Frame(
+            number=self._number,
+            timestamp=self._time,
+            valid=valid,
+            confidence=confidence,
+            start=self._start,
+            answered=whole or bool(valid.any()),
+        )
 
     def _begin(self, first: FloatArray) -> None:
         self._ring.fill(first)
         self._frames.clear()
+        self._began = self._time
         self._start += 1
-        self._count = 0
+        self._count = self._asked = 0
+        if self.turn is not None:
+            self._earlier = (self.natural_turn(self.round) - self.turn) % self._options.hop
+
+    def natural_turn(self, round: int) -> int:
+        """The turn of a stream that begins in a round and runs when it would by itself."""
+        return (round + self._first_run - 1) % self._options.hop
+
+    @property
+    def _first_run(self) -> int:
+        """Frames that there are when the network first runs, of a stream that has no turn."""
+        waits = self._options.startup == "wait"
+        return self._card.frames if waits else self._options.delay + 1
 
     def _due(self) -> Due | None:
-        behind = self._count - self._first_run
-        if behind < 0 or behind % self._options.hop:
+        if not self._runs():
             return None
-        wanted = tuple(islice(self._frames, self._options.hop))
-        if not any(frame.valid.any() for frame in wanted):
+        wanted = self._wanted()
+        if not any(frame.answered for frame in wanted):
             return None
         return Due(
             track=self,
@@ -185,14 +233,34 @@ class Track:
             frames=wanted,
         )
 
+    def _runs(self) -> bool:
+        """Whether the network is to run with this frame."""
+        options, count = self._options, self._count
+        if options.startup == "wait" and count <= self._card.frames:
+            return count == self._card.frames
+        behind = count - self._first_run + self._earlier
+        return count > options.lookahead and behind % options.hop == 0
+
+    def _wanted(self) -> tuple[_Frame, ...]:
+        """The frames that were not asked for yet and have been followed by `lookahead` others."""
+        ripe = self._count - self._options.lookahead
+        new = min(ripe - self._asked, self._options.hop)
+        self._asked = ripe
+        end = len(self._frames) - self._options.lookahead
+        return tuple(islice(self._frames, end - new, end))
+
     def _filtered(self, frame: _Frame, pose: FloatArray) -> FloatArray:
         before, self._smoothed = self._smoothed, frame
-        if self._smooth is None:
+        if not self._filters:
             return pose.copy()  # not a view that keeps the window's other poses
-        if before is None or before.start != frame.start:
-            self._smooth.reset()
-            return self._smooth.step(pose, 1.0)  # the first is as it came at any rate
-        return self._smooth.step(pose, self._rate(before, frame))
+        begins = before is None or before.start != frame.start
+        # The first is as it came at any rate.
+        rate = 1.0 if before is None or begins else self._rate(before, frame)
+        for one in self._filters:
+            if begins:
+                one.reset()
+            pose = one.step(pose, rate)
+        return pose
 
     def _rate(self, before: _Frame, frame: _Frame) -> float:
         if not self._stamped and self._options.fps is not None:
@@ -204,6 +272,7 @@ class Track:
         return LivePose(
             positions=positions,
             unit=self._card.output.unit,
+            axes=self._card.output.axes,
             number=frame.number,
             timestamp=frame.timestamp,
             latency_s=waited + self._options.clock() - self.pushed_at,
@@ -214,7 +283,3 @@ class Track:
             filters=self._descriptions,
             id=self.owner,
         )
-
-    @property
-    def _descriptions(self) -> tuple[str, ...]:
-        return () if self._smooth is None else (self._smooth.description,)

@@ -1,0 +1,27 @@
+"""Whether a stream's frames come at a rate that the model is good at."""
+
+from h2ot_edge.card import ModelCard
+from h2ot_edge.live.options import LiveOptions
+from h2ot_edge.live.track import Track
+from h2ot_edge.rates import warn_of_span
+
+__all__ = ["Pace"]
+
+
+class Pace:
+    """Warns once of windows that span too short or too long a time.
+
+    It goes by `fps`, and where that is not given by the first window that is full.
+    """
+
+    def __init__(self, card: ModelCard, options: LiveOptions) -> None:
+        self._card = card
+        self._told = options.fps is not None
+        if options.fps is not None:
+            warn_of_span(card, options.fps)
+
+    def look(self, track: Track) -> None:
+        """Look at a stream that has got a frame."""
+        if not self._told and track.full_after_s is not None:
+            self._told = True
+            warn_of_span(self._card, (self._card.frames - 1) / track.full_after_s)
