@@ -3,14 +3,14 @@
 from h2ot_edge import Engine
 
 with Engine.load("motionbert.onnx") as engine:
-    poses = engine.infer(keypoints, image_size=(1920, 1080))  # (t, 17, 2|3) -> (t, 17, 3)
+poses = engine.infer(keypoints, image_size=(1920, 1080))  # (t, 17, 2|3) -> (t, 17, 3)
 """
 
 import logging
 
 from h2ot_edge._version import __version__
 from h2ot_edge.card import ModelCard
-from h2ot_edge.clips import Clip, read_clip, read_clips, write_poses
+from h2ot_edge.clips import Clip, read_clip, read_clips
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import (
     BuildError,
@@ -28,10 +28,12 @@ from h2ot_edge.errors import (
     OutputError,
     ParityError,
     PrecisionRejected,
+    Regression,
     ScheduleError,
     UnknownName,
     UsageError,
 )
+from h2ot_edge.pose_files import read_poses, write_poses
 from h2ot_edge.poses import Poses
 
 __all__ = [
@@ -54,12 +56,14 @@ __all__ = [
     "ParityError",
     "Poses",
     "PrecisionRejected",
+    "Regression",
     "ScheduleError",
     "UnknownName",
     "UsageError",
     "__version__",
     "read_clip",
     "read_clips",
+    "read_poses",
     "write_poses",
 ]
 

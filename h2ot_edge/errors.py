@@ -17,6 +17,7 @@
   + CheckFailed         a comparison that failed, with its report
     + ParityError         outputs differ from the reference by more than the tolerance
     + PrecisionRejected   a lower precision drifts too far, or is not faster
+    + Regression          a benchmark got worse than a rule allows
   + BuildError          TensorRT rejected the graph or could not build it
 
 Every message says what was expected, what came, and what to do.
@@ -40,6 +41,7 @@ __all__ = [
     "OutputError",
     "ParityError",
     "PrecisionRejected",
+    "Regression",
     "ScheduleError",
     "UnknownName",
     "UsageError",
@@ -131,6 +133,10 @@ class ParityError(CheckFailed):
 
 class PrecisionRejected(CheckFailed):
     """A model of lower precision drifts too far from its source, or is not faster."""
+
+
+class Regression(CheckFailed):
+    """A figure of a benchmark is worse than a rule allows."""
 
 
 class BuildError(H2OTError):

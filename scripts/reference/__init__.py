@@ -1,0 +1,1 @@
+"""The API reference in docs/api/, from the docstrings; `scripts/api_docs` runs it."""
