@@ -12,16 +12,21 @@ from pathlib import Path
 
 __all__ = [
     "Clock",
+    "CpuClock",
     "Jetson",
     "PowerMode",
+    "cpu_clock",
     "cpu_model",
     "driver_version",
     "gpu_clock",
     "jetson",
+    "jetson_part",
+    "memory_mib",
     "os_name",
     "platform_tag",
     "power_mode",
     "power_modes",
+    "temperatures",
 ]
 
 ROOT = Path("/")
@@ -86,6 +91,17 @@ class Clock:
         return self.min_hz == self.max_hz
 
 
+@dataclass(frozen=True)
+class CpuClock:
+    """Of the first processor, in MHz; None is what the kernel does not tell, as in most clouds."""
+
+    governor: str | None
+    """What sets it: `performance`, `schedutil`, ..."""
+    min_mhz: float | None
+    max_mhz: float | None
+    now_mhz: float | None
+
+
 def jetson(root: Path = ROOT) -> Jetson | None:
     """Which Jetson this is; None on other machines."""
     l4t = _l4t(root)
@@ -95,6 +111,13 @@ def jetson(root: Path = ROOT) -> Jetson | None:
     if l4t is not None:
         jetpack = _JETPACK_OF_L4T.get(l4t) or _JETPACK_OF_L4T.get(l4t.rpartition(".")[0])
     return Jetson(_line(root / "proc/device-tree/model"), l4t, jetpack)
+
+
+def jetson_part(root: Path = ROOT) -> str | None:
+    """Part number of a Jetson's module, such as `p3767-0005`; some kits carry another's name."""
+    tree = _text(root / "proc/device-tree/compatible") or ""
+    found = re.search(r"nvidia,p\d{4}-\d{4}\+(p\d{4}-\d{4})", tree)
+    return found[1] if found else None
 
 
 def platform_tag(root: Path = ROOT) -> str:
@@ -151,6 +174,35 @@ def cpu_model(root: Path = ROOT) -> str | None:
     """The processor's name; Arm processors mostly have none."""
     found = re.search(r"^model name\s*: *(.+)$", _text(root / "proc/cpuinfo") or "", re.MULTILINE)
     return found[1].strip() if found else None
+
+
+def cpu_clock(root: Path = ROOT) -> CpuClock:
+    """The processor's clock."""
+    folder = root / "sys/devices/system/cpu/cpu0/cpufreq"
+    khz = (_number(folder / f"scaling_{name}_freq") for name in ("min", "max", "cur"))
+    low, high, now = (None if value is None else value / 1e3 for value in khz)
+    if now is None:
+        told = re.search(
+            r"^cpu MHz\s*: *([\d.]+)$", _text(root / "proc/cpuinfo") or "", re.MULTILINE
+        )
+        now = float(told[1]) if told else None
+    return CpuClock(_line(folder / "scaling_governor"), low, high, now)
+
+
+def memory_mib(root: Path = ROOT) -> int | None:
+    """Memory of the machine, in MiB."""
+    found = re.search(r"^MemTotal: +(\d+) kB$", _text(root / "proc/meminfo") or "", re.MULTILINE)
+    return round(int(found[1]) / 1024) if found else None
+
+
+def temperatures(root: Path = ROOT) -> dict[str, float]:
+    """Degrees Celsius by the names of the thermal zones; zones that are off have none."""
+    found = {}
+    for zone in _listed(root / "sys/class/thermal"):
+        name, value = _line(zone / "type"), _number(zone / "temp")
+        if zone.name.startswith("thermal_zone") and name is not None and value is not None:
+            found[name] = value / 1e3
+    return found
 
 
 def os_name(root: Path = ROOT) -> str | None:

@@ -15,6 +15,7 @@ from tiny_models import save_tiny
 from h2ot_edge import _tensorrt
 from h2ot_edge.benchmarks.device import Setting, building, running, steps_for
 from h2ot_edge.benchmarks.device.setting import NotPossible
+from h2ot_edge.benchmarks.millimetres import millimetres_per_unit
 from h2ot_edge.cuda import open_cuda
 from h2ot_edge.engine import Engine
 from h2ot_edge.engines.cache import EngineCache
@@ -114,8 +115,8 @@ def test_poses_that_are_far_off_fail(built):
 def test_without_a_unit_a_torso_is_half_a_metre():
     poses = np.zeros((2, 17, 3))
     poses[:, 8] = 0, 3, 4
-    assert running._millimetres(poses, "normalised") == 100
-    assert running._millimetres(poses, "m") == 1000
+    assert millimetres_per_unit(poses, "normalised") == 100
+    assert millimetres_per_unit(poses, "m") == 1000
 
 
 def test_memory_that_is_not_given_back_is_noticed(setting, cuda):

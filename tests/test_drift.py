@@ -8,12 +8,12 @@ from onnx import TensorProto, helper, numpy_helper
 from small_networks import graph_of, plan_of, run, small_network
 from tiny_models import tiny_card
 
+from h2ot_edge.benchmarks.millimetres import TORSO_MM
 from h2ot_edge.benchmarks.motion.probe_windows import KINDS, probe_windows
 from h2ot_edge.benchmarks.motion.walking_windows import walking_windows
 from h2ot_edge.card import OutputConvention
 from h2ot_edge.engines.precision.drift import (
     NAMES,
-    TORSO_MM,
     Drift,
     Outputs,
     compare,

@@ -13,14 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2ot_edge.benchmarks.device.setting import CLIP, Found, NotPossible, Setting
+from h2ot_edge.benchmarks.inputs import copied_to_device, windows_of
 from h2ot_edge.benchmarks.latency import in_turns
+from h2ot_edge.benchmarks.millimetres import millimetres_per_unit
 from h2ot_edge.clips import Clip, read_clip
 from h2ot_edge.cuda import Cuda, open_cuda
-from h2ot_edge.cuda.arrays import DeviceArray
-from h2ot_edge.cuda.memory import own_stream
 from h2ot_edge.engine import Engine
-from h2ot_edge.keypoints import prepare_keypoints
-from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.spec import FloatArray
 
 __all__ = ["agree", "bindings", "device_arrays", "latency", "memory", "threads"]
@@ -43,7 +41,7 @@ def agree(target: str, precision: str, setting: Setting) -> Found:
     with _opened(setting, target, precision) as engine, _reference(setting) as reference:
         expected = _lifted(reference, clip)
         far = np.linalg.norm(_lifted(engine, clip) - expected, axis=-1)
-        far *= _millimetres(expected, engine.card.output.unit)
+        far *= millimetres_per_unit(expected, engine.card.output.unit)
         kept, differ = _kept(engine, reference, clip)
     figures = {"mean_mm": float(far.mean()), "worst_mm": float(far.max())}
     figures |= {"kept": kept, "kept_differ": differ, "most_mm": MOST_MM[precision]}
@@ -87,7 +85,7 @@ def device_arrays(target: str, setting: Setting) -> Found:
     cuda = open_cuda("cuda-python", setting.number)
     with _opened(setting, target, cuda="cuda-python") as engine:
         window = _windows(engine, 1)[0]
-        given = _on_device(cuda, window)
+        given = copied_to_device(cuda, window)
         for poses in (engine.run_windows_on_device(given)["poses"], engine.infer(given)):
             np.testing.assert_array_equal(poses.to_numpy(), _poses(engine, window))
     return Found("device arrays give the same bits as host arrays", {"shape": list(window.shape)})
@@ -150,23 +148,10 @@ def _lifted(engine: Engine, clip: Clip) -> NDArray[np.float64]:
     return engine.infer(clip.keypoints, image_size=clip.image_size).astype(np.float64)
 
 
-def _millimetres(poses: NDArray[np.float64], unit: str) -> float:
-    """Of a unit; where that is not known, at a torso of 500 mm, as h2ot-build measures drift."""
-    if unit == "m":
-        return 1e3
-    hip, thorax = JOINTS.index("hip"), JOINTS.index("thorax")
-    torso = np.linalg.norm(poses[:, thorax] - poses[:, hip], axis=-1)
-    return float(500.0 / torso.mean())
-
-
 def _windows(engine: Engine, count: int) -> list[FloatArray]:
     """Inputs (b, f, 17, C) of calls, from other places of the clip."""
-    card, clip = engine.card, read_clip(CLIP)
-    (frames,), _ = prepare_keypoints(clip.keypoints, card, clip.image_size)
-    starts = np.linspace(0, len(frames) - 1, count * (card.batch or 1), dtype=int)
-    # A window may be longer than what is left of the clip.
-    cut = [np.take(frames, range(s, s + card.frames), axis=0, mode="wrap") for s in starts]
-    return [np.ascontiguousarray(part) for part in np.split(np.stack(cut), count)]
+    inputs = windows_of(engine.card, read_clip(CLIP), count * (engine.card.batch or 1))
+    return [np.ascontiguousarray(part) for part in np.split(inputs, count)]
 
 
 def _poses(engine: Engine, window: FloatArray) -> NDArray[Any]:
@@ -185,13 +170,6 @@ def _kept(engine: Engine, reference: Engine, clip: Clip) -> tuple[int, int]:
             kept += len(other)
             differ += len(set(other.tolist()) - set(one.tolist()))
     return kept, differ
-
-
-def _on_device(cuda: Cuda, array: FloatArray) -> DeviceArray:
-    made = DeviceArray.allocate(cuda, array.shape, array.dtype)
-    with own_stream(cuda) as stream:
-        cuda.copy_to_device(made.ptr, array, stream)
-    return made
 
 
 def _lost_mib(cuda: Cuda, call: Callable[[], object], times: int) -> tuple[float, float]:

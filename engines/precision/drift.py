@@ -9,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 
 from h2ot_edge._bars import Progress
+from h2ot_edge.benchmarks.millimetres import TORSO_MM, millimetres_per_unit
 from h2ot_edge.benchmarks.motion.probe_windows import KINDS, probe_windows
 from h2ot_edge.benchmarks.motion.walking_windows import walking_windows
 from h2ot_edge.card import ModelCard
@@ -16,10 +17,7 @@ from h2ot_edge.engines.onnx_model import open_session
 from h2ot_edge.engines.precision.calibration import OWN_SEED, batches
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["TORSO_MM", "Drift", "Outputs", "compare", "outputs_of", "verification_windows"]
-
-TORSO_MM = 500.0
-"""What a torso (hip to thorax) is taken for where the unit of the poses is not known."""
+__all__ = ["Drift", "Outputs", "compare", "outputs_of", "verification_windows"]
 
 WALKS = 25
 NAMES = (*KINDS[:-1], *(f"walk {number}" for number in range(WALKS)))
@@ -139,7 +137,7 @@ def compare(actual: Outputs, expected: Outputs, card: ModelCard) -> Drift:
     """
     ours, theirs = (side.poses.astype(np.float64) for side in (actual, expected))
     in_metres = card.output.unit == "m"
-    scale = 1e3 if in_metres else TORSO_MM / _torso(theirs)
+    scale = millimetres_per_unit(theirs, card.output.unit)
     distance = scale * np.linalg.norm(ours - theirs, axis=-1)  # (n, f, 17)
     window, frame, _ = np.unravel_index(np.argmax(distance), distance.shape)
     steps = scale * np.linalg.norm(np.diff(ours - theirs, axis=1), axis=-1)
@@ -156,8 +154,3 @@ def compare(actual: Outputs, expected: Outputs, card: ModelCard) -> Drift:
         kept=int(expected.kept.size),
         kept_differ=sum(map(len, lost)),
     )
-
-
-def _torso(poses: Array) -> float:
-    """Mean distance from hip to thorax, in the unit of the poses."""
-    return float(np.linalg.norm(poses[..., 8, :] - poses[..., 0, :], axis=-1).mean())
