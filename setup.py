@@ -15,5 +15,8 @@ setup(
     package_data={
         "h2ot_edge": ["py.typed", "data/*.npz", "models/*.json", "models/*.onnx"],
         "h2ot_edge.export": ["weights/*.npz"],
+        "h2ot_edge.benchmarks.bench": ["*.json"],
+        "h2ot_edge.benchmarks.projection": ["*.json"],
+        "h2ot_edge.benchmarks.report": ["templates/*"],
     },
 )

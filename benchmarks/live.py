@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from h2ot_edge.benchmarks.accuracy.tables import table
+from h2ot_edge.benchmarks.latency import timed_ns
+from h2ot_edge.clips import Clip
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import H2OTError
 from h2ot_edge.live import LivePose, Stream, session, stream
@@ -39,6 +41,7 @@ MOST = 1.1
 MOST_GROWTH_MIB = 2.0
 """Of the process over all pushes after the first tenth; its allocator keeps some pages."""
 
+Filmed = SampleWalk | Clip
 _HOPS = (1, 2, 4, 8)
 _RATES = (30.0, 60.0)
 _PEOPLE = (1, 4, 8)
@@ -82,7 +85,7 @@ class Cameras:
 
 
 def cost_of_hops(
-    engine: Engine, clip: SampleWalk, *, lookahead: int, rounds: int, hops: Sequence[int] = _HOPS
+    engine: Engine, clip: Filmed, *, lookahead: int, rounds: int, hops: Sequence[int] = _HOPS
 ) -> tuple[float, list[HopCost]]:
     """Time a window and streams of every hop in turns.
 
@@ -114,7 +117,7 @@ def cost_of_hops(
     ]
 
 
-def cost_of_a_push(engine: Engine, clip: SampleWalk) -> float:
+def cost_of_a_push(engine: Engine, clip: Filmed) -> float:
     """Median milliseconds of a push, of which few run the network."""
     hop = engine.card.frames
     made = stream(engine, lookahead=0, hop=hop, image_size=clip.image_size)
@@ -124,7 +127,7 @@ def cost_of_a_push(engine: Engine, clip: SampleWalk) -> float:
 
 def people_at_a_rate(
     engine: Engine,
-    clip: SampleWalk,
+    clip: Filmed,
     *,
     people: int,
     rate: float,
@@ -163,7 +166,7 @@ def people_at_a_rate(
     )
 
 
-def memory(engine: Engine, clip: SampleWalk, *, pushes: int) -> tuple[float, float]:
+def memory(engine: Engine, clip: Filmed, *, pushes: int) -> tuple[float, float]:
     """MiB of the process after a tenth of the pushes, and after all of them.
 
     Raises:
@@ -210,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _report_hops(engine: Engine, clip: SampleWalk, args: argparse.Namespace) -> bool:
+def _report_hops(engine: Engine, clip: Filmed, args: argparse.Namespace) -> bool:
     window, costs = cost_of_hops(
         engine, clip, lookahead=args.lookahead, rounds=args.rounds, hops=args.hops
     )
@@ -231,7 +234,7 @@ def _report_hops(engine: Engine, clip: SampleWalk, args: argparse.Namespace) -> 
     return all(cost.holds for cost in costs)
 
 
-def _report_rates(engine: Engine, clip: SampleWalk, args: argparse.Namespace) -> None:
+def _report_rates(engine: Engine, clip: Filmed, args: argparse.Namespace) -> None:
     rows = []
     given: dict[str, Any] = {"seconds": args.seconds, "lookahead": args.lookahead}
     for rate, people, hop in product(args.rates, args.people, args.hops):
@@ -244,7 +247,7 @@ def _report_rates(engine: Engine, clip: SampleWalk, args: argparse.Namespace) ->
     _write(table(head, rows, words=0) + "\n")
 
 
-def _report_memory(engine: Engine, clip: SampleWalk, pushes: int) -> bool:
+def _report_memory(engine: Engine, clip: Filmed, pushes: int) -> bool:
     early, late = memory(engine, clip, pushes=pushes)
     held = late - early <= MOST_GROWTH_MIB
     _write(
@@ -267,7 +270,7 @@ def _cycle(made: Stream, frames: Callable[[], FloatArray], hop: int) -> None:
         made.push(frames())
 
 
-def _endless(clip: SampleWalk) -> Callable[[], FloatArray]:
+def _endless(clip: Filmed) -> Callable[[], FloatArray]:
     """Its next frame at every call, over and over."""
     number = -1
 
@@ -281,14 +284,11 @@ def _endless(clip: SampleWalk) -> Callable[[], FloatArray]:
 
 
 def _ms(call: Callable[[], object]) -> float:
-    start = time.perf_counter_ns()
-    call()
-    return (time.perf_counter_ns() - start) / 1e6
+    return timed_ns(call) / 1e6
 
 
 def _resident_mib() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _write(text: str) -> None:

@@ -1,9 +1,8 @@
-import numpy as np
 import onnx
 import pytest
 import torch
 
-from h2ot_edge.benchmarks.cpu_graph import gemm_call, gemm_share, weight_products
+from h2ot_edge.benchmarks.cpu_graph import gemm_call, weight_products
 from h2ot_edge.benchmarks.latency import Latency, in_turns
 from h2ot_edge.benchmarks.plain_motionbert import PlainMotionBERT
 from h2ot_edge.export.backbones.motionbert import MotionBERT
@@ -63,8 +62,3 @@ def test_products_with_weights_are_found_with_their_shapes(graph: onnx.ModelProt
 def test_a_product_alone_has_its_shape() -> None:
     (result,) = gemm_call((6, 5, 4), threads=1)()
     assert result.shape == (6, 4)
-
-
-def test_the_share_of_products_is_a_share(graph: onnx.ModelProto) -> None:
-    window = np.zeros((1, 9, 17, 3), np.float32)
-    assert 0.0 < gemm_share(graph, window, threads=1, runs=2) < 1.0

@@ -63,6 +63,7 @@ def test_poses_are_written_and_described(model, clip, poses, capsys):
     assert err == RANDOM
     assert re.sub(r"\d+\.\d ms", "N ms", out) == (
         f"poses  {poses} (20 frames, 17 joints)\n"
+        "gaps   none, every joint was seen\n"
         "model  tiny linear, 9 frames, seq2seq\n"
         "time   3 windows, N ms a window, onnxruntime on cpu\n"
         "unit   m\n"
@@ -81,6 +82,14 @@ def test_json_is_one_document(model, clip, poses, capsys):
         "output": str(poses),
         "plot": None,
         "frames": 20,
+        "gaps": {
+            "on_missing": "interpolate",
+            "joints": 340,
+            "missing": 0,
+            "invalid": 0,
+            "empty_frames": 0,
+            "by_joint": {},
+        },
         "windows": 3,
         "overlap": 0,
         "backend": "onnxruntime",
@@ -358,7 +367,7 @@ def test_an_unknown_command_has_a_near_miss(capsys):
     assert cli.main(["infr", "a.onnx"]) == 2
     assert capsys.readouterr().err == (
         "h2ot: error: no command 'infr'; did you mean 'infer'? "
-        "(known: build, cache, doctor, eval, export, infer, inspect, models, train)\n"
+        "(known: bench, build, cache, doctor, eval, export, infer, inspect, models, train)\n"
     )
 
 

@@ -50,6 +50,9 @@ def data():
         yield f"h2ot_edge/export/weights/{entry['weights']}"
         if entry["ready"]:
             yield f"h2ot_edge/models/{name}.onnx"
+    for pattern in ("bench/*.json", "projection/*.json", "report/templates/*"):
+        for path in (ROOT / "benchmarks").glob(pattern):
+            yield f"h2ot_edge/{path.relative_to(ROOT).as_posix()}"
 
 
 def test_the_wheel_holds_the_tree_and_nothing_else(wheel):
@@ -68,6 +71,7 @@ def test_the_wheel_brings_the_commands(wheel):
     assert wheel.read(name).decode().split() == [
         "[console_scripts]",
         *("h2ot", "=", "h2ot_edge.cli:main"),
+        *("h2ot-bench", "=", "h2ot_edge.cli:bench"),
         *("h2ot-build", "=", "h2ot_edge.cli:build"),
         *("h2ot-cache", "=", "h2ot_edge.cli:cache"),
         *("h2ot-doctor", "=", "h2ot_edge.cli:doctor"),

@@ -1,7 +1,8 @@
 """The command `h2ot` with its sub-commands, each of which is also a command `h2ot-<name>`.
 
 A sub-command is a module with `SUMMARY`, `add_arguments(parser)` and `run(args) -> status`, and one
-line in `_COMMANDS`; it is imported only when it is the one that was asked for.
+line in `_COMMANDS`; it is imported only when it is the one that was asked for. It may have commands
+of its own in `SUBCOMMANDS`, which are such modules too.
 
 Exit status: 0; 1 if a check failed; 2 for wrong use or input; 130 after Ctrl-C. Results go to
 stdout, everything else to stderr. With `--json` stdout has exactly one JSON document, which is
@@ -13,7 +14,7 @@ import argparse
 import importlib
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, Protocol, cast
 
@@ -23,6 +24,7 @@ from h2ot_edge.cli.output import write_json
 from h2ot_edge.errors import CheckFailed, H2OTError, UsageError
 
 __all__ = [
+    "bench",
     "build",
     "cache",
     "doctor",
@@ -39,6 +41,7 @@ _logger = logging.getLogger(__name__)
 
 # The modules end in _ because importing h2ot_edge.cli.infer would put it in the place of infer().
 _COMMANDS = {
+    "bench": "h2ot_edge.cli.bench_",
     "build": "h2ot_edge.cli.build_",
     "cache": "h2ot_edge.cli.cache_",
     "doctor": "h2ot_edge.cli.doctor_",
@@ -80,6 +83,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         error = unknown("command", arguments[0], _COMMANDS)
         return _fail("h2ot", error, "--json" in arguments)
     return _overview(arguments)
+
+
+def bench(argv: Sequence[str] | None = None) -> int:
+    """`h2ot-bench`, the same as `h2ot bench`; arguments and result as for `main`."""
+    return _run("bench", argv, "h2ot-bench")
 
 
 def build(argv: Sequence[str] | None = None) -> int:
@@ -168,14 +176,23 @@ def _run(name: str, argv: Sequence[str] | None, prog: str) -> int:
     """Parse, call, report."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        command = _command(_COMMANDS[name])
-        args = _parser(command, prog).parse_args(arguments)
+        command, taken, prog = _chosen(_COMMANDS[name], arguments, prog)
+        args = _parser(command, prog).parse_args(taken)
         with _logging(prog, args.verbose, args.quiet):
             return _reported(command, args, prog)
     except SystemExit as stop:  # --help and --version
         return _status(stop)
     except H2OTError as error:  # of parsing; it cannot be known yet how much to tell
         return _fail(prog, error, "--json" in arguments)
+
+
+def _chosen(module: str, arguments: list[str], prog: str) -> tuple[Command, list[str], str]:
+    """The command, or that of its own which the first argument names; arguments; its name."""
+    command = _command(module)
+    inner: Mapping[str, str] = getattr(command, "SUBCOMMANDS", {})
+    if arguments and arguments[0] in inner:
+        return _command(inner[arguments[0]]), arguments[1:], f"{prog} {arguments[0]}"
+    return command, arguments, prog
 
 
 def _reported(command: Command, args: argparse.Namespace, prog: str) -> int:

@@ -1,0 +1,281 @@
+"""Measuring models, one step after the other, each of which is written down when it is done."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from h2ot_edge._bars import NamedProgress
+from h2ot_edge.benchmarks.bench.agreement import accuracy_of
+from h2ot_edge.benchmarks.bench.figures import (
+    achieved,
+    latency_figures,
+    latency_problems,
+    stream_figures,
+)
+from h2ot_edge.benchmarks.bench.models import describe_model
+from h2ot_edge.benchmarks.bench.noise import judged
+from h2ot_edge.benchmarks.bench.options import BenchOptions
+from h2ot_edge.benchmarks.bench.power import drawn_by
+from h2ot_edge.benchmarks.bench.results import Boundary, Result, Row, Scenario
+from h2ot_edge.benchmarks.bench.subject import INSIDE, Call, Running, Subject, open_subject
+from h2ot_edge.benchmarks.cold import cold_start
+from h2ot_edge.benchmarks.energy import Recorder
+from h2ot_edge.benchmarks.latency import clock_cost, in_blocks
+from h2ot_edge.benchmarks.live import people_at_a_rate
+from h2ot_edge.benchmarks.operators import operator_times
+from h2ot_edge.benchmarks.peak import measure_peak
+from h2ot_edge.clips import Clip
+
+__all__ = ["Bench"]
+
+MANY: Mapping[Scenario, int] = {"multi": 8, "offline": 64}
+"""Windows of a query: 8 are MLPerf's, and 64 take a second of a CPU."""
+
+_NO_ENERGY = "energy: "
+
+Step = tuple[str, Callable[[], None]]
+
+
+class Bench:
+    """Models, how they are measured, and where the rows go.
+
+    A step whose rows are there already is not done again.
+    """
+
+    def __init__(
+        self, models: Mapping[str, Path], clip: Clip, options: BenchOptions, result: Result
+    ) -> None:
+        self._models, self._clip, self._options, self._result = models, clip, options, result
+        self._subjects: dict[str, Subject] = {}
+
+    def run(self, progress: NamedProgress) -> None:
+        """Measure everything.
+
+        Args:
+            progress: told each step, how many are done, and how many there are.
+
+        Raises:
+            H2OTError: as opening and running the models; rows before it are kept.
+        """
+        self._describe()
+        with ExitStack() as stack:
+            for name, path in self._models.items():
+                opened = open_subject(name, path, self._running, self._clip)
+                self._subjects[name] = stack.enter_context(opened)
+            steps = list(self._steps())
+            for done, (name, step) in enumerate(steps):
+                progress(name, done, len(steps))
+                step()
+        self._result.document["noise"] = judged(self._result.document)
+        self._result.finish()
+
+    @property
+    def _running(self) -> Running:
+        chosen = self._options
+        return Running(backend=chosen.backend, device=chosen.device, threads=chosen.threads)
+
+    def _describe(self) -> None:
+        document = self._result.document
+        document["models"] = {
+            name: describe_model(name, path) for name, path in self._models.items()
+        }
+        overhead, resolution = clock_cost()
+        document["clock"] = {"overhead_ns": overhead, "resolution_ns": resolution}
+        self._result.write()
+
+    def _steps(self) -> Iterator[Step]:
+        subjects = list(self._subjects.values())
+        yield "peaks", self._peaks
+        for subject in subjects:
+            yield f"{subject.id}, cold start", partial(self._cold, subject)
+        if "single" in self._options.scenarios:
+            yield "single windows", self._single
+            for subject in subjects:
+                yield f"{subject.id}, energy", partial(self._energy, subject)
+        for scenario, windows in MANY.items():
+            if scenario in self._options.scenarios:
+                for subject in subjects:
+                    step = partial(self._many, subject, scenario, windows)
+                    yield f"{subject.id}, {scenario}", step
+        for subject in subjects:
+            yield f"{subject.id}, operators", partial(self._operators, subject)
+            yield f"{subject.id}, accuracy", partial(self._accuracy, subject)
+            if "stream" in self._options.scenarios and subject.engine is not None:
+                yield f"{subject.id}, streams", partial(self._streams, subject)
+
+    def _peaks(self) -> None:
+        """Of every way in which models are run here, once."""
+        if self._result.document["peaks"]:
+            return
+        ways = {(s.backend.name, s.backend.device, s.threads) for s in self._subjects.values()}
+        self._result.document["peaks"] = [
+            measure_peak(backend=name, device=device, threads=threads).to_dict()
+            for name, device, threads in sorted(ways, key=str)
+        ]
+        self._result.write()
+
+    def _cold(self, subject: Subject) -> None:
+        row = self._row(subject, "cold", "cold")
+        if not self._result.has(row["id"]):
+            figures = cold_start(
+                self._models[subject.id],
+                backend=subject.backend.name,
+                device=subject.backend.device,
+                threads=subject.threads,
+            )
+            inside = "import: of the library and h2ot_edge; load: to an open model; first call"
+            self._result.add(Row(**row, inside=inside, figures=figures))
+
+    def _single(self) -> None:
+        """All models and boundaries in one run, so that they can be compared."""
+        calls: dict[str, Call] = {}
+        rows: dict[str, tuple[Subject, Boundary]] = {}
+        for subject in self._subjects.values():
+            for boundary, call in subject.calls().items():
+                what = f"single-{boundary}"
+                name = self._row(subject, "latency", what)["id"]
+                calls[name], rows[name] = call, (subject, boundary)
+        if all(self._result.has(name) for name in calls):
+            return
+        with Recorder(None) as recorder:
+            timed = in_blocks(calls, seconds=self._options.seconds)
+        slowed = recorder.slowed
+        for name, (subject, boundary) in rows.items():
+            figures = latency_figures(timed[name], subject.batch)
+            self._add_latency(subject, f"single-{boundary}", boundary, "single", figures, slowed)
+
+    def _many(self, subject: Subject, scenario: Scenario, windows: int) -> None:
+        row = self._row(subject, "latency", scenario)
+        if self._result.has(row["id"]):
+            return
+        with Recorder(None) as recorder:
+            calls = {"many": subject.many(windows)}
+            timed = in_blocks(calls, seconds=self._options.seconds, least=10)["many"]
+        figures = latency_figures(timed, windows)
+        self._add_latency(subject, scenario, "host", scenario, figures, recorder.slowed)
+
+    def _add_latency(
+        self,
+        subject: Subject,
+        what: str,
+        boundary: Boundary,
+        scenario: Scenario,
+        figures: dict[str, Any],
+        slowed: tuple[str, ...],
+    ) -> None:
+        figures |= self._achieved(subject, figures)
+        row = self._row(subject, "latency", what)
+        self._result.add(
+            Row(
+                **row,
+                scenario=scenario,
+                boundary=boundary,
+                inside=INSIDE[boundary],
+                valid=not slowed,
+                problems=[*slowed, *latency_problems(figures)],
+                figures=figures,
+            )
+        )
+
+    def _achieved(self, subject: Subject, figures: Mapping[str, Any]) -> dict[str, float | None]:
+        model = self._result.document["models"][subject.id]
+        if model["cost"] is None:
+            return {}
+        peaks = [
+            peak["gflops"]
+            for peak in self._result.document["peaks"]
+            if (peak["backend"], peak["device"], peak["threads"], peak["precision"])
+            == (subject.backend.name, subject.backend.device, subject.threads, model["precision"])
+        ]
+        return achieved(figures, model["cost"]["total_gflop"], peaks[0] if peaks else None)
+
+    def _energy(self, subject: Subject) -> None:
+        """Behind the timing, which a thread that reads sensors would disturb."""
+        name = self._row(subject, "latency", "single-host")["id"]
+        row = next((row for row in self._result.document["rows"] if row["id"] == name), None)
+        if row is None or row["figures"]["energy"] is not None or _said_why(row):
+            return
+        found = drawn_by(subject, self._options.seconds)
+        energy = None if found.energy is None else found.energy.to_dict()
+        why = [f"{_NO_ENERGY}{found.why}"] if found.why else []
+        problems = [*row["problems"], *why, *found.throttled]
+        changed = {"figures": {**row["figures"], "energy": energy}, "problems": problems}
+        self._result.add(Row(**{**row, **changed, "valid": row["valid"] and not found.throttled}))
+
+    def _operators(self, subject: Subject) -> None:
+        row = self._row(subject, "operators", "operators")
+        if self._result.has(row["id"]):
+            return
+        figures = operator_times(
+            self._models[subject.id],
+            backend=subject.backend.name,
+            device=subject.backend.device,
+            threads=subject.threads,
+            windows=subject.windows[: subject.batch],
+        )
+        if figures is not None:
+            self._result.add(Row(**row, inside="each operator by itself", figures=figures))
+
+    def _accuracy(self, subject: Subject) -> None:
+        row = self._row(subject, "accuracy", "accuracy")
+        if self._result.has(row["id"]):
+            return
+        others = [one for one in self._subjects.values() if one is not subject]
+        figures = accuracy_of(subject, others, self._options.data, self._options.protocol)
+        if figures is not None:
+            self._result.add(Row(**row, figures=figures))
+
+    def _streams(self, subject: Subject) -> None:
+        chosen = self._options
+        for rate in chosen.rates_hz:
+            for people in chosen.people:
+                row = self._row(subject, "stream", f"stream-{rate:g}hz-{people}")
+                if not self._result.has(row["id"]):
+                    self._stream(subject, row, rate, people)
+
+    def _stream(self, subject: Subject, row: dict[str, Any], rate: float, people: int) -> None:
+        assert subject.engine is not None
+        chosen = self._options
+        lookahead, hop, seconds = chosen.lookahead, chosen.hop, chosen.seconds
+        with Recorder(None) as recorder:
+            found = people_at_a_rate(
+                subject.engine,
+                self._clip,
+                people=people,
+                rate=rate,
+                seconds=seconds,
+                lookahead=lookahead,
+                hop=hop,
+            )
+        self._result.add(
+            Row(
+                **row,
+                scenario="stream",
+                boundary="end_to_end",
+                inside="from the push of the newest frame that a pose needs to that pose",
+                valid=not recorder.slowed,
+                problems=list(recorder.slowed),
+                figures=stream_figures(
+                    found, rate=rate, people=people, lookahead=lookahead, hop=hop, seconds=seconds
+                ),
+            )
+        )
+
+    def _row(self, subject: Subject, kind: str, what: str) -> dict[str, Any]:
+        backend = subject.backend
+        threads = "all" if subject.threads is None else str(subject.threads)
+        return {
+            "id": f"{subject.id}/{backend.name}/{backend.device}/{threads}/{what}",
+            "kind": kind,
+            "model": subject.id,
+            "backend": backend.name,
+            "device": backend.device,
+            "threads": subject.threads,
+        }
+
+
+def _said_why(row: Mapping[str, Any]) -> bool:
+    """Whether its energy was looked for, and cannot be measured here."""
+    return any(problem.startswith(_NO_ENERGY) for problem in row["problems"])

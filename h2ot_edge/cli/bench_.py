@@ -1,0 +1,222 @@
+"""`h2ot bench`: how fast models are here, what that costs, and what it is worth."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from h2ot_edge._bars import named_progress
+from h2ot_edge.backends import BACKENDS
+from h2ot_edge.cli.output import write_json, write_rows
+from h2ot_edge.cli.running import named_models
+from h2ot_edge.clips import read_clip
+from h2ot_edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from h2ot_edge.benchmarks.bench.options import BenchOptions
+    from h2ot_edge.benchmarks.bench.results import Result
+
+__all__ = ["SUBCOMMANDS", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY = (
+    "measure latency, FLOPs, memory, energy and accuracy of models on this machine; "
+    "see also: h2ot-bench sweep|peers|report|compare|submit --help"
+)
+
+SUBCOMMANDS = {
+    "compare": "h2ot_edge.cli.bench_compare",
+    "peers": "h2ot_edge.cli.bench_peers",
+    "report": "h2ot_edge.cli.bench_report",
+    "submit": "h2ot_edge.cli.bench_submit",
+    "sweep": "h2ot_edge.cli.bench_sweep",
+}
+"""What may stand in the place of the first MODEL."""
+
+RESULT = "result.json"
+_SAMPLE = Path(__file__).parents[1] / "data" / "walk.npz"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL",
+        help=".onnx file, engine, or name of a model that ships; several are timed in one run",
+    )  # fmt: skip
+    group = parser.add_argument_group("running")
+    group.add_argument("--backend", default="auto", help=f"auto, {', '.join(BACKENDS)}")
+    group.add_argument(
+        "-d", "--device", default="auto",
+        help="cpu, cuda or cuda:N; auto: cpu with onnxruntime, cuda:0 with TensorRT",
+    )  # fmt: skip
+    group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all)")
+    group = parser.add_argument_group("measuring")
+    group.add_argument(
+        "--scenario", action="append", metavar="NAME",
+        help="single, multi, offline (MLPerf's SingleStream, MultiStream, Offline) or stream; may "
+        "be given several times (default: all)",
+    )  # fmt: skip
+    group.add_argument(
+        "--seconds", type=float, default=5.0, metavar="S", help="of each series of calls"
+    )
+    group.add_argument(
+        "--rate", type=float, nargs="+", default=[30.0], metavar="HZ", help="of the streams"
+    )
+    group.add_argument(
+        "--people", type=int, nargs="+", default=[1], metavar="N", help="before each camera"
+    )
+    group.add_argument("--lookahead", type=int, default=4, metavar="FRAMES", help="of the streams")
+    group.add_argument("--hop", type=int, default=1, metavar="FRAMES", help="of the streams")
+    group.add_argument("--clips", metavar="FILE", help="keypoints to run on (default: a walk)")
+    group.add_argument(
+        "--data", nargs="+", type=Path, default=[], metavar="FILE",
+        help="with the truth, for MPJPE, as for h2ot-eval",
+    )  # fmt: skip
+    group.add_argument("--protocol", default="cmu", metavar="NAME", help="of --data")
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--out", type=Path, default=Path("bench"), metavar="DIR",
+        help=f"folder for {RESULT}, which grows as rows are measured, and report.html",
+    )  # fmt: skip
+    group.add_argument(
+        "--resume", action="store_true", help="keep the rows that are there, and do the others"
+    )
+    group.add_argument("--no-report", action="store_true", help="write no page")
+    group.add_argument(
+        "--baseline", type=Path, metavar="RESULT.json", help="to compare with, in the report too"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, write down, show."""
+    from h2ot_edge.benchmarks.bench.results import read_result
+    from h2ot_edge.benchmarks.bench.run import Bench
+
+    options = _options(args)
+    models = named_models(args.models)
+    baseline = None if args.baseline is None else read_result(args.baseline)
+    clip = read_clip(args.clips or _SAMPLE)
+    result = _result(args, options, models)
+    with named_progress("step", shown=not (args.json or args.quiet)) as progress:
+        Bench(models, clip, options, result).run(progress)
+    pages = [] if args.no_report else _report(args.out, result.document, baseline)
+    if args.json:
+        write_json({**result.document, "files": [str(result.path), *pages]})
+        return 0
+    write_rows(_rows(result.document))
+    sys.stdout.write("\n")
+    write_rows([("result", str(result.path)), *(("report", page) for page in pages)])
+    if baseline is not None:
+        _show_comparison(result.document, baseline)
+    return 0
+
+
+def _options(args: argparse.Namespace) -> "BenchOptions":
+    from h2ot_edge.benchmarks.bench.options import SCENARIOS, BenchOptions
+
+    options = BenchOptions(
+        backend=args.backend,
+        device=args.device,
+        threads=args.threads,
+        scenarios=tuple(args.scenario or SCENARIOS),
+        seconds=args.seconds,
+        rates_hz=tuple(args.rate),
+        people=tuple(args.people),
+        lookahead=args.lookahead,
+        hop=args.hop,
+        data=tuple(args.data),
+        protocol=args.protocol,
+    )
+    options.check()
+    return options
+
+
+def _result(args: argparse.Namespace, options: "BenchOptions", models: dict[str, Path]) -> "Result":
+    """The document, begun or gone on with."""
+    from h2ot_edge._files import sha256_of
+    from h2ot_edge.backends import checked_device
+    from h2ot_edge.benchmarks.bench.provenance import command_words, machine_of
+    from h2ot_edge.benchmarks.bench.results import Result
+
+    if args.out.exists() and not args.out.is_dir():
+        raise UsageError(f"--out {args.out}: expected the name of a folder, this is a file")
+    sums = {name: sha256_of(path) for name, path in models.items() if path.is_file()}
+    clip = None if args.clips is None else Path(args.clips).name
+    settings = {**options.to_settings(), "clips": clip, "models": sums}
+    return Result.open(
+        args.out / RESULT,
+        command=command_words(["h2ot-bench", *sys.argv[1:]]),
+        settings=settings,
+        machine=machine_of(checked_device(options.device, auto="cpu")),
+        resume=args.resume,
+    )
+
+
+def _report(folder: Path, document: dict[str, Any], baseline: dict[str, Any] | None) -> list[str]:
+    from h2ot_edge.benchmarks.report import write_report
+
+    return [str(path) for path in write_report([document], folder / "report.html", baseline)]
+
+
+def _rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The result in a few lines."""
+    yield "machine", document["machine"]["name"]
+    for row in document["rows"]:
+        line = _line(row)
+        if line is not None:
+            yield row["model"], line
+        if row["boundary"] == "end_to_end" and row["scenario"] == "single":
+            yield row["model"], _overhead(row, document["rows"])
+    yield "clock", f"costs {document['clock']['overhead_ns'] / 1e3:.2g} us a call"
+    for reason in document["noise"]["reasons"]:
+        yield "noisy", reason
+    for name, model in document["models"].items():
+        for what in model["unknown"]:
+            yield name, f"not known: {what}"
+
+
+def _overhead(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """What this project adds to the library's call, by the boundaries of one run."""
+    way = row["id"].removesuffix("end_to_end")
+    medians = {other["id"]: other["figures"].get("median_ms") for other in rows}
+    host, model = medians[f"{way}host"], medians[f"{way}model"]
+    whole = row["figures"]["median_ms"]
+    return (
+        f"runtime: {host - model:+.2f} ms on the library's call, {whole - host:+.2f} ms from "
+        "pixels to Poses"
+    )
+
+
+def _line(row: dict[str, Any]) -> str | None:
+    figures = row["figures"]
+    if row["kind"] == "latency":
+        each = f" for {figures['windows_per_call']} windows" * (figures["windows_per_call"] > 1)
+        share = figures["share_of_peak"]
+        peak = "" if share is None else f", {share:.0%} of the peak"
+        boundary = {"model": ", model only", "end_to_end": ", end to end"}.get(row["boundary"], "")
+        return (
+            f"{row['scenario']}{boundary}: {figures['median_ms']:.2f} ms{each} (p99 "
+            f"{figures['p99_ms']:.2f}), {figures['windows_per_s']:.1f} windows/s{peak}"
+        )
+    if row["kind"] == "cold":
+        return (
+            f"cold: import {figures['import_ms']:.0f}, load {figures['load_ms']:.0f}, first call "
+            f"{figures['first_call_ms']:.0f} ms"
+        )
+    if row["kind"] == "stream":
+        return (
+            f"{figures['people']} at {figures['rate_hz']:g} Hz: {figures['missed']:.1%} late, p50 "
+            f"{figures['late_p50_ms']:.1f}, p99 {figures['late_p99_ms']:.1f} ms behind the "
+            f"{figures['waits_ms']:.0f} ms of look-ahead"
+        )
+    if row["kind"] == "accuracy" and figures["mpjpe_mm"] is not None:
+        return f"MPJPE {figures['mpjpe_mm']:.1f} mm on {figures['data']}"
+    if row["kind"] == "accuracy":
+        return f"drift {figures['mean_mm']:.3g} mm from {figures['reference']}"
+    return None
+
+
+def _show_comparison(document: dict[str, Any], baseline: dict[str, Any]) -> None:
+    from h2ot_edge.benchmarks.compare import compare
+
+    sys.stdout.write(f"\n{compare(baseline, document, ()).text()}")
