@@ -1,0 +1,1 @@
+"""How fast a model can be at most on devices one does not have: bounds, never measurements."""
