@@ -8,11 +8,8 @@ the clock: one session run, host array in to host array out.
 """
 
 import argparse
-import json
-import tempfile
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +20,7 @@ from onnx import TensorProto, helper
 from h2ot_edge.benchmarks.flops import fixed_batch, known_shapes
 from h2ot_edge.benchmarks.latency import Latency, in_turns
 from h2ot_edge.benchmarks.motion.probe_windows import probe_windows
+from h2ot_edge.benchmarks.operators import gemm_share, profiled
 from h2ot_edge.benchmarks.plain_motionbert import PlainMotionBERT
 from h2ot_edge.cli.output import write_json, write_rows
 from h2ot_edge.engines.onnx_model import open_session
@@ -33,7 +31,6 @@ from h2ot_edge.export.network import Lifter, folded
 from h2ot_edge.export.tracing import onnx_from_torch, traced
 
 FRAMES = 243
-GEMM_OPERATORS = ("Gemm", "FusedGemm", "MatMul", "FusedMatMul")
 
 GemmShape = tuple[int, int, int]
 
@@ -90,20 +87,6 @@ def gemm_call(shape: GemmShape, threads: int) -> Callable[[], object]:
     return lambda: opened.run(None, feed)
 
 
-def gemm_share(model: onnx.ModelProto, window: Any, threads: int, runs: int = 5) -> float:
-    """Share of the time inside operators that matrix products take, by ONNX Runtime's profiler."""
-    with tempfile.TemporaryDirectory() as folder:
-        profiled = open_session(model, threads, profile=Path(folder) / "profile")
-        for _ in range(runs):
-            profiled.run(None, {"keypoints": window})
-        events = json.loads(Path(profiled.end_profiling()).read_text())
-    spent: Counter[str] = Counter()
-    for event in events:
-        if event.get("cat") == "Node" and event["name"].endswith("kernel_time"):
-            spent[event["args"]["op_name"]] += event["dur"]
-    return sum(spent[name] for name in GEMM_OPERATORS) / sum(spent.values())
-
-
 def measure(threads: int, rounds: int) -> dict[str, Any]:
     """Everything, as one document; times in milliseconds."""
     graphs, window = models(), probe_windows(FRAMES, 3)[:1]
@@ -120,7 +103,9 @@ def measure(threads: int, rounds: int) -> dict[str, Any]:
         "latency": {name: vars(times[name]) for name in graphs},
         "gemm_floor_ms": floor,
         "gemm_gflop": sum(2 * m * k * n * c for (m, k, n), c in shapes.items()) / 1e9,
-        "gemm_share": gemm_share(graphs["hot"], window, threads),
+        "gemm_share": gemm_share(
+            profiled(graphs["hot"].SerializeToString(), window, threads=threads)
+        ),
         "hot_over_plain": _ratio(times, "hot", "plain"),
         "hot_over_dense": _ratio(times, "hot", "dense"),
         "hot_over_floor": times["hot"].median_ms / floor,

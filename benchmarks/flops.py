@@ -3,18 +3,32 @@
 A multiply-add counts as two. `linear` is what the papers of this field print: Linear and Conv
 layers only. `total` adds the products of two activations: attention and graph convolutions, and
 token selection. Everything else (norms, activations, softmax, sums) is left out, as it is there.
+An operator that is not known to be without products is refused, never left out.
+
+`node_flops` knows the costs of nodes; everything else is derived from them.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import onnx
-from onnx import NodeProto, helper, shape_inference
+from onnx import NodeProto, helper
 
+from h2ot_edge.benchmarks.product_operators import CONVOLUTIONS, FACTORS, WITHOUT_PRODUCTS
+from h2ot_edge.benchmarks.shapes import Shape, Tensors, batch_of, fixed_batch, known_shapes
 from h2ot_edge.errors import ExportError
 
-Shape = tuple[int, ...]
+__all__ = [
+    "Flops",
+    "batch_of",
+    "count_flops",
+    "factors_of",
+    "fixed_batch",
+    "is_linear",
+    "known_shapes",
+    "node_flops",
+]
 
 
 @dataclass(frozen=True)
@@ -26,8 +40,8 @@ class Flops:
         products: of matrix products of two activations.
     """
 
-    linear: int
-    products: int
+    linear: int = 0
+    products: int = 0
 
     @property
     def total(self) -> int:
@@ -38,6 +52,12 @@ class Flops:
         """As the model card holds it."""
         return {"linear": self.linear, "total": self.total}
 
+    @classmethod
+    def sum(cls, parts: Iterable["Flops"]) -> "Flops":
+        """Of all parts."""
+        found = list(parts)
+        return cls(sum(part.linear for part in found), sum(part.products for part in found))
+
 
 def count_flops(model: onnx.ModelProto) -> Flops:
     """Count the operations of one window.
@@ -46,99 +66,99 @@ def count_flops(model: onnx.ModelProto) -> Flops:
         model: a graph whose only free size is the batch, the first axis of its inputs.
 
     Raises:
-        ExportError: if a shape that is needed is not known.
+        ExportError: a shape that is needed is not known, or there is no rule for an operator.
     """
-    windows = batch_of(model) or 1
-    shapes = known_shapes(fixed_batch(model, windows))
-    weights = _constants(model)
-    linear = products = 0
+    return Flops.sum(node_flops(model, Tensors.of(model)))
+
+
+def node_flops(model: onnx.ModelProto, tensors: Tensors) -> list[Flops]:
+    """Operations of each node of a graph for one window, in the order of the nodes.
+
+    Raises:
+        ExportError: a shape that is needed is not known, or there is no rule for an operator.
+    """
+    costs = []
     for node in model.graph.node:
-        if node.op_type == "Conv":
-            linear += _conv(node, shapes)
-        elif node.op_type in ("MatMul", "Gemm"):
-            cost = _product(node, shapes)
-            if node.input[1] in weights and len(_shape(shapes, node, 1)) == 2:
-                linear += cost
-            else:
-                products += cost
-    return Flops(linear // windows, products // windows)
+        cost = _cost(node, tensors) // tensors.windows
+        costs.append(Flops(linear=cost) if is_linear(node, tensors) else Flops(products=cost))
+    return costs
 
 
-def batch_of(model: onnx.ModelProto) -> int | None:
-    """Windows a call of the graph takes; None if any number."""
-    return model.graph.input[0].type.tensor_type.shape.dim[0].dim_value or None
+def factors_of(node: NodeProto) -> tuple[str, str] | None:
+    """The two tensors that a node multiplies as matrices; None if it does not."""
+    places = FACTORS.get(node.op_type)
+    return None if places is None else (node.input[places[0]], node.input[places[1]])
 
 
-def fixed_batch(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
-    """A copy whose inputs have this batch size and whose inner shapes are not yet inferred."""
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
-    del fixed.graph.value_info[:]
-    for value in fixed.graph.input:
-        value.type.tensor_type.shape.dim[0].dim_value = batch
-    for value in fixed.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    return fixed
+def is_linear(node: NodeProto, tensors: Tensors) -> bool:
+    """Whether a node is a convolution, or multiplies with one constant matrix on the right.
+
+    A constant on the left mixes joints or frames, as attention does.
+    """
+    if node.op_type in CONVOLUTIONS:
+        return True
+    factors = factors_of(node)
+    if factors is None or factors[1] not in tensors.constants:
+        return False
+    return len(_shape(tensors, node, factors[1])) == 2
 
 
-def known_shapes(model: onnx.ModelProto) -> dict[str, Shape | None]:
-    """Shape of every tensor of a graph; None where it is not wholly known."""
-    inferred = shape_inference.infer_shapes(
-        model, check_type=True, strict_mode=True, data_prop=True
-    )
-    graph = inferred.graph
-    shapes: dict[str, Shape | None] = {t.name: tuple(t.dims) for t in graph.initializer}
-    for value in (*graph.value_info, *graph.input, *graph.output):
-        tensor = value.type.tensor_type
-        sizes = [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim]
-        known = tensor.HasField("shape") and None not in sizes
-        shapes[value.name] = tuple(s or 0 for s in sizes) if known else None
-    return shapes
+def _cost(node: NodeProto, tensors: Tensors) -> int:
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if node.op_type in CONVOLUTIONS:
+        return _convolution(node, tensors)
+    factors = factors_of(node)
+    if factors is not None and not _moves_batch(attributes):
+        left, right = (_shape(tensors, node, name) for name in factors)
+        return _product(left, right, attributes)
+    if node.op_type not in WITHOUT_PRODUCTS:
+        what = f"the operator {node.op_type} (node {node.name or node.output[0]})"
+        raise ExportError(
+            f"cannot count FLOPs: there is no rule for {what}; export the model with plain "
+            "operators, or add a rule to benchmarks/product_operators.py"
+        )
+    return 0
 
 
-def _constants(model: onnx.ModelProto) -> set[str]:
-    """Names of tensors that do not depend on the input."""
-    names = {tensor.name for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        if all(name in names for name in node.input if name):
-            names.update(node.output)
-    return names
+def _moves_batch(attributes: dict[str, object]) -> bool:
+    """Whether a product of ONNX Runtime's takes an axis of the batch for one of the matrix."""
+    return bool(attributes.get("transBatchA") or attributes.get("transBatchB"))
 
 
-def _shape(shapes: dict[str, Shape | None], node: NodeProto, index: int) -> Shape:
-    shape = shapes.get(node.input[index])
+def _shape(tensors: Tensors, node: NodeProto, name: str, place: str = "input") -> Shape:
+    shape = tensors.shapes.get(name)
     if shape is None:
         raise ExportError(
-            f"cannot count FLOPs: {node.op_type} {node.name} has an input of unknown shape "
-            f"({node.input[index]}); infer shapes first"
+            f"cannot count FLOPs: {node.op_type} {node.name} has an {place} of unknown shape "
+            f"({name}); export the model with fixed sizes, the batch apart"
         )
     return shape
 
 
-def _product(node: NodeProto, shapes: dict[str, Shape | None]) -> int:
+def _product(left: Shape, right: Shape, attributes: dict[str, object]) -> int:
     """2 m n k of a matrix product, batched as ONNX broadcasts it."""
-    left, right = _shape(shapes, node, 0), _shape(shapes, node, 1)
-    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    inner = left[-2] if attributes.get("transA") else left[-1]
-    rows = left[-1] if attributes.get("transA") else left[-2]
+    left = left if len(left) > 1 else (1, *left)
+    right = right if len(right) > 1 else (*right, 1)
+    rows, inner = reversed(left[-2:]) if attributes.get("transA") else left[-2:]
     columns = right[-2] if attributes.get("transB") else right[-1]
-    return 2 * _broadcast(left[:-2], right[:-2]) * rows * inner * columns
+    return 2 * math.prod(_broadcast(left[:-2], right[:-2])) * rows * inner * columns
 
 
-def _broadcast(left: Shape, right: Shape) -> int:
-    return math.prod(_pairs(left, right))
-
-
-def _pairs(left: Shape, right: Shape) -> Iterator[int]:
+def _broadcast(left: Shape, right: Shape) -> Iterator[int]:
     length = max(len(left), len(right))
     left = (1,) * (length - len(left)) + left
     right = (1,) * (length - len(right)) + right
     yield from (max(a, b) for a, b in zip(left, right, strict=True))
 
 
-def _conv(node: NodeProto, shapes: dict[str, Shape | None]) -> int:
-    """2 x weights x output positions of a convolution of stride 1 that keeps its length."""
-    image, kernel = _shape(shapes, node, 0), _shape(shapes, node, 1)
-    output = shapes.get(node.output[0])
-    positions = math.prod((output or image)[2:])
-    return 2 * image[0] * positions * math.prod(kernel)
+def _convolution(node: NodeProto, tensors: Tensors) -> int:
+    """2 x weights x positions: each weight meets each place of the output once.
+
+    In a transposed convolution it meets each place of the input once, padding included. Groups are
+    in the weights' shape, strides and dilations in the output's.
+    """
+    image, kernel = (node.input[place] for place in CONVOLUTIONS[node.op_type])
+    over = _shape(tensors, node, image)
+    if node.op_type != "ConvTranspose":
+        over = _shape(tensors, node, node.output[0], "output")
+    return 2 * over[0] * math.prod(over[2:]) * math.prod(_shape(tensors, node, kernel))

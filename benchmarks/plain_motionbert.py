@@ -23,9 +23,7 @@ class PlainMotionBERT(nn.Module):
     def forward(self, keypoints: Tensor) -> Tensor:
         """Lift windows."""
         net, plan = self.network, self.network.plan
-        batch, frames = keypoints.shape[:2]
-        x = net.joints_embed(keypoints.reshape(batch * frames, 17, 3)) + net.pos_embed
-        x = x.reshape(batch, frames, 17, -1) + net.temp_embed[:, :frames]
+        x = _embedded(net, keypoints)
         for index in range(net.depth):
             if index in plan.schedule:
                 x = self._prune(x, index)
@@ -39,7 +37,7 @@ class PlainMotionBERT(nn.Module):
         if plan.schedule:
             x = _recover(net, x)
         poses: Tensor = net.head(net.pre_logits(x))
-        return poses
+        return poses if net.pose_embed is None else poses - poses[:, :, :1]
 
     def _prune(self, x: Tensor, index: int) -> Tensor:
         """(b, f, j, c) -> (b, k, j, c); the choice itself is the library's."""
@@ -48,6 +46,18 @@ class PlainMotionBERT(nn.Module):
         chosen = self.network.selection[str(index)](rows, frames, None, None)
         wanted = chosen[:, :, None, None].expand(-1, -1, joints, width)
         return x.gather(1, wanted) + self.network.get_parameter("pos_embed_token").unsqueeze(2)
+
+
+def _embedded(net: MotionBERT, keypoints: Tensor) -> Tensor:
+    """(b, f, 17, 3) -> (b, f, 17, c)."""
+    batch, frames = keypoints.shape[:2]
+    if net.pose_embed is None:
+        x = net.joints_embed(keypoints.reshape(batch * frames, 17, 3)) + net.pos_embed
+        embedded: Tensor = x.reshape(batch, frames, 17, -1) + net.temp_embed[:, :frames]
+        return embedded
+    # Of this project's own variants: nobody published it, so there is no other way to write it.
+    posed: Tensor = net.pose_embed(keypoints.transpose(0, 1)).transpose(0, 1)
+    return posed + net.pos_embed + net.temp_embed[:, :frames]
 
 
 def _dual(block: nn.Module, x: Tensor) -> Tensor:

@@ -158,7 +158,8 @@ def test_our_commands_parse(page, command):
     words = shlex.split(command)
     name = words[0].removeprefix("h2ot-")
     if name != "run":  # the container, which docs/jetson.md gives that name
-        cli._parser(cli._command(cli._COMMANDS[name]), words[0]).parse_args(words[1:])
+        command, taken, prog = cli._chosen(cli._COMMANDS[name], words[1:], words[0])
+        cli._parser(command, prog).parse_args(taken)
 
 
 def test_modules_and_scripts_that_are_run_exist():

@@ -2,14 +2,10 @@
 
 import pytest
 from graphs import model_of, node
-from onnx import TensorProto
-from small_networks import (
-    graph_of,
-    plan_of,
-    small_network,
-)
+from onnx import TensorProto, helper
 
 from h2ot_edge.benchmarks.flops import Flops, count_flops
+from h2ot_edge.benchmarks.shapes import without_weights
 from h2ot_edge.errors import ExportError
 
 
@@ -45,6 +41,21 @@ from h2ot_edge.errors import ExportError
             2 * 5 * 3 * 7,
             0,
         ),
+        (
+            [node("Conv", "x w", strides=[2, 1], dilations=[1, 2], group=2)],
+            {"x": [1, 4, 9, 9]},
+            {"w": (6, 2, 3, 3)},
+            2 * (4 * 5) * 6 * 2 * 9,
+            0,
+        ),
+        (
+            [node("ConvTranspose", "x w", strides=[2], group=2)],
+            {"x": [1, 4, 9]},
+            {"w": (4, 3, 2)},
+            2 * 9 * 4 * 3 * 2,
+            0,
+        ),
+        ([node("MatMul", "x w")], {"x": [1, 5, 3]}, {"w": (3,)}, 0, 2 * 5 * 3),
         ([node("Softmax", "x", "s"), node("Add", "s x")], {"x": [1, 5, 3]}, {}, 0, 0),
     ],
 )
@@ -74,15 +85,117 @@ def test_flops_of_an_unknown_shape_are_refused():
     with pytest.raises(ExportError) as caught:
         count_flops(model_of(nodes, {"x": [1, 4]}, {"w": (3, 2)}))
     assert str(caught.value) == (
-        "cannot count FLOPs: MatMul product has an input of unknown shape (f); infer shapes first"
+        "cannot count FLOPs: MatMul product has an input of unknown shape (f); export the model "
+        "with fixed sizes, the batch apart"
     )
 
 
-def test_flops_of_an_exported_graph_counted_by_hand():
-    """MixSTE with nothing pruned: two pairs of blocks of width 32."""
-    model = graph_of(small_network("mixste", plan_of("none", "none", schedule={})))
-    rows, width, joints, frames = 9 * 17, 32, 17, 9
-    layers = 4 * (4 * width * width + 2 * width * 2 * width)  # q, k, v, proj; fc1, fc2
-    linear = 2 * rows * (2 * width + layers + width * 3)
-    products = 2 * 2 * 2 * width * (frames * joints**2 + joints * frames**2)
-    assert count_flops(model) == Flops(linear, products)
+# other operators
+
+
+def foreign(operator, inputs, constants, **attributes):
+    """One of ONNX Runtime's own operators."""
+    model = model_of(
+        [node(operator, inputs, name="it", domain="com.microsoft", **attributes)],
+        {"x": [1, 5, 3]},
+        constants,
+    )
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    return model
+
+
+def quantised(operator, inputs, kinds, constants):
+    """One operator on unsigned eight-bit numbers."""
+    model = model_of([node(operator, inputs)], kinds)
+    for value in model.graph.input:
+        value.type.tensor_type.elem_type = TensorProto.UINT8
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.INT32
+    for name, (kind, dims) in constants.items():
+        size = 1
+        for dim in dims:
+            size *= dim
+        model.graph.initializer.append(helper.make_tensor(name, kind, dims, [1] * size))
+    if operator.startswith("QLinear"):
+        model.graph.output[0].type.tensor_type.elem_type = TensorProto.UINT8
+    return model
+
+
+SCALE, ZERO = (TensorProto.FLOAT, ()), (TensorProto.UINT8, ())
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "x", "constants", "linear"),
+    [
+        ("MatMulInteger", "x w", [1, 5, 3], {"w": (TensorProto.INT8, (3, 7))}, 2 * 5 * 3 * 7),
+        ("ConvInteger", "x w", [1, 4, 9], {"w": (TensorProto.UINT8, (8, 4, 3))}, 2 * 7 * 8 * 4 * 3),
+        (
+            "QLinearMatMul",
+            "x s z w s z s z",
+            [1, 5, 3],
+            {"w": (TensorProto.UINT8, (3, 7)), "s": SCALE, "z": ZERO},
+            2 * 5 * 3 * 7,
+        ),
+        (
+            "QLinearConv",
+            "x s z w s z s z",
+            [1, 4, 9],
+            {"w": (TensorProto.UINT8, (8, 4, 3)), "s": SCALE, "z": ZERO},
+            2 * 7 * 8 * 4 * 3,
+        ),
+    ],
+)
+def test_quantised_products_are_counted(operator, inputs, x, constants, linear):
+    model = quantised(operator, inputs, {"x": x}, constants)
+    assert count_flops(model) == Flops(linear, 0)
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "constants", "attributes"),
+    [
+        ("FusedMatMul", "x w", {"w": (7, 3)}, {"transB": 1}),
+        ("FusedGemm", "x w", {"w": (3, 7)}, {}),
+        ("DynamicQuantizeMatMul", "x w s", {"w": (3, 7), "s": ()}, {}),
+        ("MatMulIntegerToFloat", "x w s s", {"w": (3, 7), "s": ()}, {}),
+        ("QGemm", "x s z w s z", {"w": (3, 7), "s": (), "z": ()}, {}),
+    ],
+)
+def test_fused_products_are_counted(operator, inputs, constants, attributes):
+    model = foreign(operator, inputs, constants, **attributes)
+    assert count_flops(model) == Flops(2 * 5 * 3 * 7, 0)
+
+
+@pytest.mark.parametrize(
+    ("model", "what"),
+    [
+        (
+            model_of([node("Einsum", "x x", equation="bij,bij->b")], {"x": [1, 5, 3]}),
+            "Einsum (node y)",
+        ),
+        (foreign("MultiHeadAttention", "x x x", {}, num_heads=1), "MultiHeadAttention (node it)"),
+        (foreign("FusedMatMul", "x x", {}, transBatchA=1), "FusedMatMul (node it)"),
+    ],
+)
+def test_operators_without_a_rule_are_refused(model, what):
+    with pytest.raises(ExportError) as caught:
+        count_flops(model)
+    assert str(caught.value) == (
+        f"cannot count FLOPs: there is no rule for the operator {what}; export the model with "
+        "plain operators, or add a rule to benchmarks/product_operators.py"
+    )
+
+
+def test_a_convolution_of_unknown_output_is_refused():
+    with pytest.raises(ExportError) as caught:
+        count_flops(foreign("FusedConv", "x w", {"w": (8, 5, 1)}))
+    assert str(caught.value) == (
+        "cannot count FLOPs: FusedConv it has an output of unknown shape (y); export the model "
+        "with fixed sizes, the batch apart"
+    )
+
+
+def test_weights_are_not_touched():
+    """Networks of any size are counted in a fraction of a second."""
+    model = model_of([node("MatMul", "x w")], {"x": [1, 5, 512]}, {"w": (512, 512)})
+    assert model.ByteSize() > 2**20
+    assert without_weights(model).ByteSize() < 2**8
+    assert count_flops(model) == Flops(2 * 5 * 512 * 512, 0)

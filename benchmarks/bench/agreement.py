@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from h2ot_edge._checks import check_finite
 from h2ot_edge.benchmarks.bench.subject import Subject
 from h2ot_edge.benchmarks.inputs import windows_of
 from h2ot_edge.benchmarks.millimetres import millimetres_per_unit
@@ -160,7 +161,9 @@ def _outputs(engine: Engine, windows: NDArray[np.float32]) -> dict[str, NDArray[
     found: dict[str, list[NDArray[Any]]] = {}
     for start in range(0, len(windows), most):
         batch = np.take(windows, range(start, start + most), axis=0, mode="wrap")
-        for name, array in engine.run_windows(np.ascontiguousarray(batch)).items():
+        given = engine.run_windows(np.ascontiguousarray(batch))
+        check_finite(given["poses"], start)
+        for name, array in given.items():
             found.setdefault(name, []).append(array)
     return {name: np.concatenate(arrays)[: len(windows)] for name, arrays in found.items()}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from h2ot_edge._bars import named_progress
 from h2ot_edge._names import require
 from h2ot_edge.card import ModelCard
+from h2ot_edge.cli.budget import Budgeted, add_budget, budgeted, check_budget
 from h2ot_edge.cli.output import listed, precision_rows, tokens_in_words, write_json, write_rows
 from h2ot_edge.cli.precision import add_precision, precision_of_arguments
 from h2ot_edge.errors import UsageError
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     add_options(parser)
     add_precision(parser)
+    add_budget(parser)
     group = parser.add_argument_group("output")
     group.add_argument(
         "-o", "--output", type=Path, metavar="FILE.onnx", help="where to (default: a telling name)"
@@ -112,27 +114,44 @@ def run(args: argparse.Namespace) -> int:
     """Resolve, export, report."""
     from h2ot_edge.export import export_model  # brings torch
 
+    check_budget(args)
     options = options_of_arguments(args)
     lower = precision_of_arguments(args)
     if lower is not None:
         lower.check_opset(options.opset)
-    path = args.output or Path(options.file_name(args.precision))
-    if path.suffix != ".onnx":
-        raise UsageError(f"--output {path}: expected a name that ends in .onnx")
-    if path.is_dir():
-        raise UsageError(f"--output {path}: expected the name of a file, this is a folder")
+    if args.output is not None:
+        _check_output(args.output)
     shown = not (args.json or args.quiet)
+    budget = None
+    if args.budget_ms is not None:
+        budget = budgeted(args, options, shown=shown)
+        options = budget.options
+    path = args.output or Path(options.file_name(args.precision))
+    _check_output(path)
     with tempfile.TemporaryDirectory() as folder:
         exported = path if lower is None else Path(folder) / "fp32.onnx"
         with _progress(shown=shown) as progress:
             card = export_model(options, exported, progress)
         if lower is not None:
             card = _lowered(exported, path, lower, shown=shown)
-    if args.json:
-        write_json({"output": str(path), "bytes": path.stat().st_size, "card": card.to_dict()})
-    else:
-        write_rows(_rows(path, card))
+    _report(path, card, budget, as_json=args.json)
     return 0
+
+
+def _check_output(path: Path) -> None:
+    if path.suffix != ".onnx":
+        raise UsageError(f"--output {path}: expected a name that ends in .onnx")
+    if path.is_dir():
+        raise UsageError(f"--output {path}: expected the name of a file, this is a folder")
+
+
+def _report(path: Path, card: ModelCard, budget: Budgeted | None, *, as_json: bool) -> None:
+    if as_json:
+        chosen = {} if budget is None else {"budget": budget.to_dict()}
+        found = {"output": str(path), "bytes": path.stat().st_size, "card": card.to_dict()}
+        write_json({**found, **chosen})
+    else:
+        write_rows([*_rows(path, card), *([] if budget is None else budget.rows())])
 
 
 def _lowered(exported: Path, path: Path, options: "PrecisionOptions", *, shown: bool) -> ModelCard:
