@@ -4,6 +4,7 @@ Every function takes the root of the file system, so that a made tree can stand 
 file that is missing, cut off or not as expected makes the answer None and never raises.
 """
 
+import math
 import platform
 import re
 import subprocess
@@ -196,12 +197,15 @@ def memory_mib(root: Path = ROOT) -> int | None:
 
 
 def temperatures(root: Path = ROOT) -> dict[str, float]:
-    """Degrees Celsius by the names of the thermal zones; zones that are off have none."""
-    found = {}
+    """Degrees Celsius by the names of the thermal zones; zones that are off have none.
+
+    Of zones with one name, as those of two processors, it is the warmest.
+    """
+    found: dict[str, float] = {}
     for zone in _listed(root / "sys/class/thermal"):
         name, value = _line(zone / "type"), _number(zone / "temp")
         if zone.name.startswith("thermal_zone") and name is not None and value is not None:
-            found[name] = value / 1e3
+            found[name] = max(value / 1e3, found.get(name, -math.inf))
     return found
 
 

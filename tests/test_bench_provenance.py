@@ -22,6 +22,8 @@ ORIN = {
     "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
     "sys/class/thermal/thermal_zone0/temp": "51406\n",
     "sys/class/thermal/thermal_zone1/type": "cv0-thermal\n",
+    "sys/class/thermal/thermal_zone2/type": "cpu-thermal\n",
+    "sys/class/thermal/thermal_zone2/temp": "48000\n",
     "sys/class/thermal/cooling_device0/type": "pwm-fan\n",
     "sys/class/thermal/cooling_device0/temp": "3\n",
 }

@@ -25,7 +25,7 @@ from h2ot_edge.benchmarks.energy import Recorder
 from h2ot_edge.benchmarks.latency import clock_cost, in_blocks
 from h2ot_edge.benchmarks.live import people_at_a_rate
 from h2ot_edge.benchmarks.operators import operator_times
-from h2ot_edge.benchmarks.peak import measure_peak
+from h2ot_edge.benchmarks.peak import Precision, measure_peak
 from h2ot_edge.clips import Clip
 
 __all__ = ["Bench"]
@@ -107,14 +107,27 @@ class Bench:
 
     def _peaks(self) -> None:
         """Of every way in which models are run here, once."""
-        if self._result.document["peaks"]:
+        document = self._result.document
+        if document["peaks"]:
             return
-        ways = {(s.backend.name, s.backend.device, s.threads) for s in self._subjects.values()}
-        self._result.document["peaks"] = [
-            measure_peak(backend=name, device=device, threads=threads).to_dict()
-            for name, device, threads in sorted(ways, key=str)
+        ways = {
+            (*self._way(subject), self._precision(subject)) for subject in self._subjects.values()
+        }
+        document["peaks"] = [
+            measure_peak(
+                backend=name, device=device, threads=threads, precision=precision
+            ).to_dict()
+            for name, device, threads, precision in sorted(ways, key=str)
         ]
         self._result.write()
+
+    def _way(self, subject: Subject) -> tuple[str, str, int | None]:
+        return subject.backend.name, subject.backend.device, subject.threads
+
+    def _precision(self, subject: Subject) -> Precision:
+        """Of its products; of a model without a card float32, as its input."""
+        found: Precision = self._result.document["models"][subject.id]["precision"] or "fp32"
+        return found
 
     def _cold(self, subject: Subject) -> None:
         row = self._row(subject, "cold", "cold")
@@ -183,11 +196,11 @@ class Bench:
         model = self._result.document["models"][subject.id]
         if model["cost"] is None:
             return {}
+        way = (*self._way(subject), self._precision(subject))
         peaks = [
             peak["gflops"]
             for peak in self._result.document["peaks"]
-            if (peak["backend"], peak["device"], peak["threads"], peak["precision"])
-            == (subject.backend.name, subject.backend.device, subject.threads, model["precision"])
+            if tuple(peak[name] for name in ("backend", "device", "threads", "precision")) == way
         ]
         return achieved(figures, model["cost"]["total_gflop"], peaks[0] if peaks else None)
 

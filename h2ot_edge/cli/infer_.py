@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from h2ot_edge.cli.running import add_running, load_engine
 from h2ot_edge.clips import Clip, read_clip
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import UsageError
+from h2ot_edge.joint_angles import ANGLES, check_angles_path, write_angles
 from h2ot_edge.layouts import LAYOUTS, check_orientation
 from h2ot_edge.missing import POLICIES, Gaps
-from h2ot_edge.pose_files import check_poses_path, write_poses
+from h2ot_edge.pose_files import check_fits, check_poses_path, write_poses
+from h2ot_edge.pose_files.formats import FORMATS as FILES
 from h2ot_edge.poses import Poses
 from h2ot_edge.readers import FORMATS
 from h2ot_edge.spec import FloatArray
@@ -67,14 +69,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(half a second where that is known)",
     )
     group = parser.add_argument_group("output")
-    group.add_argument("-o", "--output", required=True, metavar="POSES.npz", help="where to")
+    group.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        action="append",
+        metavar="POSES.npz",
+        help=f"where to, by the end of the name: {', '.join(FILES)}; may be given several times",
+    )
+    group.add_argument(
+        "--angles", metavar="FILE.csv", help="write the angles of knees, hips, elbows, ... as well"
+    )
     group.add_argument("--plot", metavar="FILE.png", help="draw the poses as well")
     add_running(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Lift, write, draw, report."""
-    output = check_poses_path(args.output)
+    outputs = [check_poses_path(path) for path in args.output]
+    angles = check_angles_path(args.angles) if args.angles else None
     if args.plot:
         require("matplotlib", "viz")  # now, not after the work is done
     clip = read_clip(
@@ -90,9 +103,14 @@ def run(args: argparse.Namespace) -> int:
     for finding in check_orientation(clip.keypoints, clip.image_size):
         _logger.warning("%s: %s", args.clip, finding)
     with load_engine(args.model, args) as engine:
-        _make_folders(output, args.plot)
+        for output in outputs:  # now, not after the work is done
+            check_fits(output, unit=engine.card.output.unit, fps=clip.fps)
+        _make_folders([*outputs, angles] if angles else outputs, args.plot)
         lifted = _timed(engine, clip, args)
-        write_poses(output, lifted.poses, engine.card)
+        for output in outputs:
+            write_poses(output, lifted.poses, engine.card)
+        if angles:
+            write_angles(angles, lifted.poses)
         if args.plot:
             _plot(args.plot, lifted.poses.positions, clip, engine)
         report = _report(engine, lifted, args)
@@ -100,9 +118,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _make_folders(output: Path, plot: str | None) -> None:
+def _make_folders(outputs: Sequence[Path], plot: str | None) -> None:
     """Make where the results go, before the work is done."""
-    make_folder_of(output)
+    for output in outputs:
+        make_folder_of(output)
     if plot is None:
         return
     if Path(plot).is_dir():
@@ -151,7 +170,9 @@ def _plot(path: str, poses: FloatArray, clip: Clip, engine: Engine) -> None:
 def _report(engine: Engine, lifted: _Lifted, args: argparse.Namespace) -> dict[str, Any]:
     convention = engine.card.output
     return {
-        "output": args.output,
+        "output": args.output[0],
+        "outputs": args.output,
+        "angles": args.angles,
         "plot": args.plot,
         "frames": len(lifted.poses),
         "gaps": _gaps(lifted.poses, args.on_missing),
@@ -187,7 +208,10 @@ def _gaps_in_words(gaps: Mapping[str, Any]) -> str:
 def _rows(engine: Engine, report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     card = engine.card
     windows = "1 window" if report["windows"] == 1 else f"{report['windows']} windows"
-    yield "poses", f"{report['output']} ({report['frames']} frames, {len(card.joints)} joints)"
+    for output in report["outputs"]:
+        yield "poses", f"{output} ({report['frames']} frames, {len(card.joints)} joints)"
+    if report["angles"]:
+        yield "angles", f"{report['angles']} ({len(ANGLES)} angles)"
     if report["plot"]:
         yield "plot", str(Path(report["plot"]))
     yield "gaps", _gaps_in_words(report["gaps"])
