@@ -1,6 +1,7 @@
-"""pose_files.py: poses that are written are read as they were."""
+"""pose_files: poses that are written are read as they were."""
 
 import resource
+import sys
 
 import numpy as np
 import pytest
@@ -8,9 +9,19 @@ from tiny_models import tiny_card
 from written_poses import full, numbers
 
 import h2ot_edge
-from h2ot_edge import Clip, InputError, ModelCard, Poses, UsageError, clips, read_poses
+from h2ot_edge import (
+    Clip,
+    InputError,
+    MissingExtra,
+    ModelCard,
+    Poses,
+    UsageError,
+    clips,
+    read_poses,
+)
 from h2ot_edge.card import OutputConvention
 from h2ot_edge.pose_files import check_poses_path, write_poses
+from h2ot_edge.pose_files.formats import FORMATS
 from h2ot_edge.skeleton import JOINTS
 
 
@@ -37,6 +48,7 @@ def path(tmp_path):
     return tmp_path / "poses.npz"
 
 
+@pytest.mark.parametrize("name", ["poses.npz", "poses.json", "poses.JSON"])
 @pytest.mark.parametrize(
     "poses",
     [
@@ -49,7 +61,8 @@ def path(tmp_path):
     ],
     ids=["full", "several", "one of one frame", "bare", "world", "normalised"],
 )
-def test_what_is_written_is_read(path, poses):
+def test_what_is_written_is_read(tmp_path, poses, name):
+    path = tmp_path / name
     assert write_poses(path, poses, tiny_card()) == path
     assert_equal(read_poses(path), poses)
     assert_equal(read_poses(str(path)), poses)
@@ -126,13 +139,15 @@ def test_where_the_functions_are():
 # writing
 
 
-def test_a_failed_write_leaves_the_old_file(path):
+@pytest.mark.parametrize("suffix", sorted(FORMATS))
+def test_a_failed_write_leaves_the_old_file(tmp_path, suffix):
+    path = tmp_path / f"poses{suffix}"
     path.write_text("old")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))  # as on a disk that is full
     try:
         with pytest.raises(OSError, match="File too large"):
-            write_poses(path, full(), tiny_card())
+            write_poses(path, full(frames=20), tiny_card())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_text() == "old"
@@ -140,11 +155,13 @@ def test_a_failed_write_leaves_the_old_file(path):
 
 
 def test_where_poses_cannot_be_written(tmp_path):
-    wrong = tmp_path / "poses.json"
+    wrong = tmp_path / "poses.txt"
     for function in (check_poses_path, lambda path: write_poses(path, full(), tiny_card())):
         with pytest.raises(UsageError) as caught:
             function(wrong)
-        assert str(caught.value) == f"{wrong}: poses are written as .npz; end the name in .npz"
+        assert str(caught.value) == (
+            f"{wrong}: poses are written as .npz, .json, .csv, .trc, .c3d, .bvh; end the name in one"
+        )
 
 
 def test_a_folder_for_poses_is_made(tmp_path):
@@ -162,4 +179,70 @@ def test_a_folder_for_poses_that_cannot_be_made(tmp_path):
         write_poses(path, full(), tiny_card())
     assert str(caught.value) == (
         f"{path}: the folder {tmp_path / 'file'} cannot be made (File exists); give another name"
+    )
+
+
+# what motion capture's formats hold
+
+
+@pytest.mark.parametrize("suffix", [".trc", ".c3d", ".bvh"])
+def test_what_formats_of_motion_capture_do_not_hold(tmp_path, suffix):
+    path = tmp_path / f"poses{suffix}"
+    for poses, message in (
+        (
+            full(3),
+            f"{path}: a {suffix} file holds one clip, got 3; write each of poses.clips() to its "
+            "own, or all of them to one of .npz, .json, .csv",
+        ),
+        (
+            bare(unit="normalised", fps=50.0),
+            f"{path}: a {suffix} file is in metric units, got poses of unit 'normalised'; call "
+            "to_metric first, or write one of .npz, .json, .csv",
+        ),
+        (
+            bare(),
+            f"{path}: a {suffix} file has a frame rate, and that of these poses is not known; give "
+            "--fps HZ on the command line, poses.replace(fps=HZ) in Python",
+        ),
+    ):
+        with pytest.raises(InputError) as caught:
+            write_poses(path, poses, tiny_card())
+        assert str(caught.value) == message
+        assert not path.exists()
+    write_poses(path, bare(), tiny_card(), Clip(keypoints=numbers(3, 17, 3), fps=50.0))
+    assert path.exists()
+    written = path.read_bytes()
+    write_poses(
+        path,
+        bare(fps=50.0).positions[None],
+        tiny_card(),
+        Clip(keypoints=numbers(3, 17, 3), fps=50.0),
+    )
+    assert path.read_bytes() == written, "one of one clip"
+
+
+@pytest.mark.parametrize("suffix", [".c3d", ".bvh"])
+def test_uneven_times_are_refused_where_only_a_rate_is_written(tmp_path, suffix):
+    path = tmp_path / f"poses{suffix}"
+    for times, words in (
+        ([0, 0.02, 0.08], "20.0 to 60.0 ms apart, 40.0 ms on average"),
+        ([0, 0.021, 0.042], "21.0 to 21.0 ms apart, 21.0 ms on average"),
+    ):
+        with pytest.raises(InputError) as caught:
+            write_poses(path, bare(fps=50.0, timestamps=times), tiny_card())
+        assert str(caught.value) == (
+            f"poses{suffix}: expected frames at even times, got timestamps {words}, where frames of "
+            "50 fps are 20.0; write .npz, .json, .csv or .trc, which hold the timestamps"
+        )
+    write_poses(path, bare(fps=50.0, timestamps=[5, 5.021, 5.04]), tiny_card())
+    assert path.exists()
+
+
+def test_a_library_that_is_missing_is_named_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "c3d", None)
+    with pytest.raises(MissingExtra) as caught:
+        check_poses_path(tmp_path / "poses.c3d")
+    assert str(caught.value) == (
+        "c3d cannot be imported (import of c3d halted; None in sys.modules); pip install "
+        "'h2ot-edge[files]'"
     )

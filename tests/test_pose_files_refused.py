@@ -1,4 +1,4 @@
-"""pose_files.py: files that are no poses, or damaged."""
+"""pose_files: files that are no poses, or damaged."""
 
 import zipfile
 from pathlib import Path
@@ -36,7 +36,13 @@ def changed(path, **changes):
 
 def test_no_file(path):
     assert refusal(path) == (
-        f"{path}: no such file; expected poses, .npz, as h2ot-infer writes them"
+        f"{path}: no such file; expected poses, .npz or .json, as h2ot-infer writes them"
+    )
+    other = path.with_suffix(".csv")
+    write_poses(other, full(), tiny_card())
+    assert refusal(other) == (
+        f"{other}: poses are read from .npz or .json, which hold all that there is; write them as "
+        "one of these too"
     )
 
 
