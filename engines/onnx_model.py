@@ -6,9 +6,9 @@ from typing import Any
 import onnx
 
 from h2ot_edge._files import write_whole
-from h2ot_edge._names import require
 from h2ot_edge._version import __version__
 from h2ot_edge.benchmarks.flops import batch_of, fixed_batch, known_shapes
+from h2ot_edge.benchmarks.ort_session import bare_session
 from h2ot_edge.card import METADATA_KEY, ModelCard
 from h2ot_edge.errors import ExportError
 
@@ -52,20 +52,14 @@ def check_graph(model: onnx.ModelProto) -> None:
         )
 
 
-def open_session(model: onnx.ModelProto, threads: int = 0, *, profile: Path | None = None) -> Any:
+def open_session(model: onnx.ModelProto, threads: int | None = None) -> Any:
     """An ONNX Runtime session on the CPU.
 
     Args:
         model: the graph.
-        threads: 0 leaves their number to ONNX Runtime.
-        profile: beginning of the name of a file for operator times, None for no profiling.
+        threads: None leaves their number to ONNX Runtime.
+
+    Raises:
+        MissingExtra: onnxruntime is not installed.
     """
-    onnxruntime = require("onnxruntime", "export")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    if profile is not None:
-        options.enable_profiling = True
-        options.profile_file_prefix = str(profile)
-    providers = ["CPUExecutionProvider"]
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
+    return bare_session(model.SerializeToString(), device="cpu", threads=threads)

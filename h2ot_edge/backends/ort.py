@@ -19,6 +19,7 @@ from h2ot_edge.backends.ort_options import (
     Provider,
     cuda_arguments,
     provider_of,
+    session_options,
 )
 from h2ot_edge.backends.ort_providers import (
     PROVIDER_NAMES,
@@ -52,7 +53,6 @@ _NO_MEMORY = (
     f"{_CUDA_FAILED} 2:",
 )
 _NOT_STARTED = (_CUDA_FAILED, "Invalid device ID", "Please install TensorRT libraries")
-_ERRORS_ONLY = 3  # ONNX Runtime's log severity: 2 prints warnings about healthy graphs to stderr
 _DEFAULTS = OnnxRuntimeOptions()
 
 
@@ -90,7 +90,7 @@ class OnnxRuntimeBackend:
         self._path = path
         self._options = options
         self._profile: Profile = None  # of an engine
-        self._session = self._load(ort, _session_options(ort, device, threads))
+        self._session = self._load(ort, session_options(ort, device, threads))
         self.inputs = tuple(_spec(item) for item in self._session.get_inputs())
         self.outputs = tuple(_spec(item) for item in self._session.get_outputs())
         self._names = [spec.name for spec in self.outputs]
@@ -174,7 +174,7 @@ class OnnxRuntimeBackend:
     def _cuda(self) -> Cuda:
         return open_cuda(self._options.cuda, _index(self.device))
 
-    def _load(self, ort: ModuleType, session_options: Any) -> Any:
+    def _load(self, ort: ModuleType, how: Any) -> Any:
         """The session."""
         index = _index(self.device)
         if self.provider != "cpu":
@@ -185,18 +185,18 @@ class OnnxRuntimeBackend:
             version = load_tensorrt(folder_of_libraries(ort), self.device)
             with engine_arguments(self._path, self._options, index, version) as (told, profile):
                 self._profile = profile
-                return self._open(ort, session_options, told)
+                return self._open(ort, how, told)
         _check_no_engine(self._path)
         told = cuda_arguments(self._options, index) if self.provider == "cuda" else {}
-        return self._open(ort, session_options, told)
+        return self._open(ort, how, told)
 
-    def _open(self, ort: ModuleType, session_options: Any, told: dict[str, str]) -> Any:
+    def _open(self, ort: ModuleType, how: Any, told: dict[str, str]) -> Any:
         provider = PROVIDER_NAMES[self.provider]
         folder = folder_of_libraries(ort)
         try:
             # enable_fallback: else ONNX Runtime prints an error and goes on with the CPU.
             session = ort.InferenceSession(
-                str(self._path), session_options, providers=[(provider, told)], enable_fallback=0
+                str(self._path), how, providers=[(provider, told)], enable_fallback=0
             )
         except Exception as error:  # its exceptions share no base class below this
             if _FALLBACK_REFUSED in str(error):
@@ -232,22 +232,6 @@ class OnnxRuntimeBackend:
                 # Not `synchronize`, which PyCUDA has for its own streams only.
                 with own_stream(self._cuda) as stream:
                     self._cuda.wait_for(stream, array.ready_stream)
-
-
-def _session_options(ort: ModuleType, device: str, threads: int | None) -> Any:
-    options = ort.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # The graph is one chain of blocks: there is nothing to run side by side.
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.inter_op_num_threads = 1
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    if device != "cpu":
-        # Without it ONNX Runtime gives nodes that the GPU provider does not take to the CPU, and
-        # all of them when the provider's libraries do not load: right answers, a tenth the speed.
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    return options
 
 
 def _index(device: str) -> int:

@@ -3,7 +3,8 @@
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from types import ModuleType
+from typing import Any, Literal
 
 from h2ot_edge._names import look_up
 from h2ot_edge.cuda import BINDINGS, Binding
@@ -18,10 +19,13 @@ __all__ = [
     "cuda_arguments",
     "given",
     "provider_of",
+    "session_options",
     "tensorrt_arguments",
 ]
 
 Provider = Literal["cpu", "cuda", "tensorrt"]
+
+_ERRORS_ONLY = 3  # ONNX Runtime's log severity: 2 prints warnings about healthy graphs to stderr
 
 _TENSORRT = ("tensorrt",)
 _TAKEN_BY: dict[str, tuple[str, ...]] = {
@@ -263,3 +267,20 @@ def _check_together(options: OnnxRuntimeOptions) -> None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def session_options(ort: ModuleType, device: str, threads: int | None) -> Any:
+    """Options of a session on a device; `threads` None leaves their number to ONNX Runtime."""
+    options = ort.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # The graph is one chain of blocks: there is nothing to run side by side.
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.inter_op_num_threads = 1
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    if device != "cpu":
+        # Without it ONNX Runtime gives nodes that the GPU provider does not take to the CPU, and
+        # all of them when the provider's libraries do not load: right answers, a tenth the speed.
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    return options
