@@ -46,6 +46,8 @@ def data():
     """Files that are no code, under the names they have in the wheel."""
     yield from (f"h2ot_edge/data/{path.name}" for path in (ROOT / "h2ot_edge/data").iterdir())
     yield "h2ot_edge/models/index.json"
+    assets = ROOT / "h2ot_edge/viewer/assets"
+    yield from (f"h2ot_edge/viewer/assets/{path.name}" for path in assets.iterdir())
     for name, entry in json.loads((ROOT / "h2ot_edge/models/index.json").read_text()).items():
         yield f"h2ot_edge/export/weights/{entry['weights']}"
         if entry["ready"]:
