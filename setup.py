@@ -14,6 +14,7 @@ setup(
     include_package_data=False,
     package_data={
         "h2ot_edge": ["py.typed", "data/*.npz", "models/*.json", "models/*.onnx"],
+        "h2ot_edge.pose_files": ["*.json"],
         "h2ot_edge.viewer": ["assets/*"],
         "h2ot_edge.export": ["weights/*.npz"],
         "h2ot_edge.benchmarks.bench": ["*.json"],

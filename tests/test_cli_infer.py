@@ -80,7 +80,10 @@ def test_json_is_one_document(model, clip, poses, capsys):
     assert report.pop("ms_per_window") > 0
     assert report == {
         "output": str(poses),
+        "outputs": [str(poses)],
+        "angles": None,
         "plot": None,
+        "html": None,
         "frames": 20,
         "gaps": {
             "on_missing": "interpolate",
@@ -206,9 +209,10 @@ def test_a_traceback_only_when_asked_for(model, poses, capsys):
 
 
 def test_the_output_is_checked_before_the_work(clip, capsys):
-    assert cli.infer(["no-model.onnx", clip, "-o", "poses.csv"]) == 2
+    assert cli.infer(["no-model.onnx", clip, "-o", "poses.npz", "-o", "poses.txt"]) == 2
     assert capsys.readouterr().err == (
-        "h2ot-infer: error: poses.csv: poses are written as .npz; end the name in .npz\n"
+        "h2ot-infer: error: poses.txt: poses are written as .npz, .json, .csv, .trc, .c3d, .bvh; "
+        "end the name in one\n"
     )
 
 

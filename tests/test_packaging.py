@@ -46,6 +46,7 @@ def data():
     """Files that are no code, under the names they have in the wheel."""
     yield from (f"h2ot_edge/data/{path.name}" for path in (ROOT / "h2ot_edge/data").iterdir())
     yield "h2ot_edge/models/index.json"
+    yield "h2ot_edge/pose_files/poses.schema.json"
     assets = ROOT / "h2ot_edge/viewer/assets"
     yield from (f"h2ot_edge/viewer/assets/{path.name}" for path in assets.iterdir())
     for name, entry in json.loads((ROOT / "h2ot_edge/models/index.json").read_text()).items():

@@ -160,7 +160,8 @@ def test_where_poses_cannot_be_written(tmp_path):
         with pytest.raises(UsageError) as caught:
             function(wrong)
         assert str(caught.value) == (
-            f"{wrong}: poses are written as .npz, .json, .csv, .trc, .c3d, .bvh; end the name in one"
+            f"{wrong}: poses are written as .npz, .json, .csv, .trc, .c3d, .bvh; end the name in "
+            "one"
         )
 
 
@@ -180,6 +181,15 @@ def test_a_folder_for_poses_that_cannot_be_made(tmp_path):
     assert str(caught.value) == (
         f"{path}: the folder {tmp_path / 'file'} cannot be made (File exists); give another name"
     )
+
+
+@pytest.mark.parametrize("suffix", sorted(FORMATS))
+def test_no_frames_are_no_poses(tmp_path, suffix):
+    path = tmp_path / f"poses{suffix}"
+    with pytest.raises(InputError) as caught:
+        write_poses(path, bare(fps=50.0)[:0], tiny_card())
+    assert str(caught.value) == f"{path}: expected poses of one frame or more, got (0, 17, 3)"
+    assert not path.exists()
 
 
 # what motion capture's formats hold
@@ -209,15 +219,10 @@ def test_what_formats_of_motion_capture_do_not_hold(tmp_path, suffix):
             write_poses(path, poses, tiny_card())
         assert str(caught.value) == message
         assert not path.exists()
-    write_poses(path, bare(), tiny_card(), Clip(keypoints=numbers(3, 17, 3), fps=50.0))
-    assert path.exists()
+    clip = Clip(keypoints=numbers(3, 17, 3), fps=50.0)
+    write_poses(path, bare(), tiny_card(), clip)
     written = path.read_bytes()
-    write_poses(
-        path,
-        bare(fps=50.0).positions[None],
-        tiny_card(),
-        Clip(keypoints=numbers(3, 17, 3), fps=50.0),
-    )
+    write_poses(path, bare().positions[None], tiny_card(), clip)
     assert path.read_bytes() == written, "one of one clip"
 
 
@@ -231,8 +236,8 @@ def test_uneven_times_are_refused_where_only_a_rate_is_written(tmp_path, suffix)
         with pytest.raises(InputError) as caught:
             write_poses(path, bare(fps=50.0, timestamps=times), tiny_card())
         assert str(caught.value) == (
-            f"poses{suffix}: expected frames at even times, got timestamps {words}, where frames of "
-            "50 fps are 20.0; write .npz, .json, .csv or .trc, which hold the timestamps"
+            f"poses{suffix}: expected frames at even times, got timestamps {words}, where frames "
+            "of 50 fps are 20.0; write .npz, .json, .csv or .trc, which hold the timestamps"
         )
     write_poses(path, bare(fps=50.0, timestamps=[5, 5.021, 5.04]), tiny_card())
     assert path.exists()

@@ -25,6 +25,7 @@ from h2ot_edge.pose_files.formats import FORMATS as FILES
 from h2ot_edge.poses import Poses
 from h2ot_edge.readers import FORMATS
 from h2ot_edge.spec import FloatArray
+from h2ot_edge.viewer import check_page_path, write_page
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -81,6 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--angles", metavar="FILE.csv", help="write the angles of knees, hips, elbows, ... as well"
     )
     group.add_argument("--plot", metavar="FILE.png", help="draw the poses as well")
+    group.add_argument(
+        "--html", metavar="FILE.html", help="write a page as well in which a browser shows them"
+    )
     add_running(parser)
 
 
@@ -88,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
     """Lift, write, draw, report."""
     outputs = [check_poses_path(path) for path in args.output]
     angles = check_angles_path(args.angles) if args.angles else None
+    page = check_page_path(args.html) if args.html else None
     if args.plot:
         require("matplotlib", "viz")  # now, not after the work is done
     clip = read_clip(
@@ -105,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     with load_engine(args.model, args) as engine:
         for output in outputs:  # now, not after the work is done
             check_fits(output, unit=engine.card.output.unit, fps=clip.fps)
-        _make_folders([*outputs, angles] if angles else outputs, args.plot)
+        _make_folders([path for path in (*outputs, angles, page) if path], args.plot)
         lifted = _timed(engine, clip, args)
         for output in outputs:
             write_poses(output, lifted.poses, engine.card)
@@ -113,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
             write_angles(angles, lifted.poses)
         if args.plot:
             _plot(args.plot, lifted.poses.positions, clip, engine)
+        if page:
+            write_page(page, lifted.poses, title=f"{Path(args.clip).name}, {_title(engine)}")
         report = _report(engine, lifted, args)
     write_json(report) if args.json else write_rows(_rows(engine, report))
     return 0
@@ -161,10 +168,13 @@ def _timed(engine: Engine, clip: Clip, args: argparse.Namespace) -> _Lifted:
 def _plot(path: str, poses: FloatArray, clip: Clip, engine: Engine) -> None:
     from h2ot_edge.plot import plot_sequence  # brings matplotlib
 
+    plot_sequence(poses, path, keypoints=clip.keypoints, title=_title(engine))
+
+
+def _title(engine: Engine) -> str:
     random = engine.card.weights.get("source") == "random"
     meaning = ", random weights: the poses mean nothing" if random else ""
-    title = f"{engine.card.backbone} {engine.card.variant}{meaning}"
-    plot_sequence(poses, path, keypoints=clip.keypoints, title=title)
+    return f"{engine.card.backbone} {engine.card.variant}{meaning}"
 
 
 def _report(engine: Engine, lifted: _Lifted, args: argparse.Namespace) -> dict[str, Any]:
@@ -174,6 +184,7 @@ def _report(engine: Engine, lifted: _Lifted, args: argparse.Namespace) -> dict[s
         "outputs": args.output,
         "angles": args.angles,
         "plot": args.plot,
+        "html": args.html,
         "frames": len(lifted.poses),
         "gaps": _gaps(lifted.poses, args.on_missing),
         "windows": lifted.windows,
@@ -214,6 +225,8 @@ def _rows(engine: Engine, report: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "angles", f"{report['angles']} ({len(ANGLES)} angles)"
     if report["plot"]:
         yield "plot", str(Path(report["plot"]))
+    if report["html"]:
+        yield "page", str(Path(report["html"]))
     yield "gaps", _gaps_in_words(report["gaps"])
     yield "model", f"{card.backbone} {card.variant}, {card.frames} frames, {card.mode}"
     on = f"{report['backend']} on {report['device']}"

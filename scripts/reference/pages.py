@@ -32,6 +32,8 @@ GROUPS: dict[str, tuple[Page, ...]] = {
         Page("h2ot_edge.clips"),
         Page("h2ot_edge.pose_files"),
         Page("h2ot_edge.poses"),
+        Page("h2ot_edge.joint_angles"),
+        Page("h2ot_edge.viewer"),
         Page("h2ot_edge.live"),
         Page("h2ot_edge.readers", only=("FORMATS",), parts=True),
         Page("h2ot_edge.layouts"),
@@ -66,6 +68,12 @@ GROUPS: dict[str, tuple[Page, ...]] = {
         Page("h2ot_edge.benchmarks.accuracy.evaluation"),
         Page("h2ot_edge.benchmarks.accuracy.metrics"),
         Page("h2ot_edge.benchmarks.accuracy.protocols"),
+        Page("h2ot_edge.benchmarks.bench.results"),
+        Page("h2ot_edge.benchmarks.compare"),
+        Page("h2ot_edge.benchmarks.cost"),
+        Page("h2ot_edge.benchmarks.energy"),
+        Page("h2ot_edge.benchmarks.latency"),
+        Page("h2ot_edge.benchmarks.projection.roofline"),
     ),
 }
 """The pages in the order of the index."""
