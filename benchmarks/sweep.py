@@ -126,7 +126,7 @@ class Sweep:
 
     def _time(self, subjects: list[Subject]) -> None:
         """All of them in one run, so that they can be compared."""
-        names = {subject.id: _row(subject, "latency", "single-host") for subject in subjects}
+        names = {subject.id: subject.row("latency", "single-host") for subject in subjects}
         if all(self._result.has(row["id"]) for row in names.values()):
             return
         calls = {subject.id: subject.calls()["host"] for subject in subjects}
@@ -167,7 +167,7 @@ class Sweep:
             self._result.write()
 
     def _hold(self, model: Exported, subject: Subject, yardstick: Yardstick) -> None:
-        row = _row(subject, "accuracy", "accuracy")
+        row = subject.row("accuracy", "accuracy")
         if not self._result.has(row["id"]):
             assert subject.engine is not None
             with _fewer_warnings():
@@ -226,19 +226,6 @@ def _name(options: ExportOptions) -> str:
 def _words(options: ExportOptions) -> str:
     plan = options.plan
     return in_words(plan.prune, format_schedule(plan.schedule), plan.recover)
-
-
-def _row(subject: Subject, kind: str, what: str) -> dict[str, Any]:
-    backend = subject.backend
-    threads = "all" if subject.threads is None else str(subject.threads)
-    return {
-        "id": f"{subject.id}/{backend.name}/{backend.device}/{threads}/{what}",
-        "kind": kind,
-        "model": subject.id,
-        "backend": backend.name,
-        "device": backend.device,
-        "threads": subject.threads,
-    }
 
 
 @contextmanager

@@ -130,7 +130,7 @@ class Bench:
         return found
 
     def _cold(self, subject: Subject) -> None:
-        row = self._row(subject, "cold", "cold")
+        row = subject.row("cold", "cold")
         if not self._result.has(row["id"]):
             figures = cold_start(
                 self._models[subject.id],
@@ -148,7 +148,7 @@ class Bench:
         for subject in self._subjects.values():
             for boundary, call in subject.calls().items():
                 what = f"single-{boundary}"
-                name = self._row(subject, "latency", what)["id"]
+                name = subject.row("latency", what)["id"]
                 calls[name], rows[name] = call, (subject, boundary)
         if all(self._result.has(name) for name in calls):
             return
@@ -160,7 +160,7 @@ class Bench:
             self._add_latency(subject, f"single-{boundary}", boundary, "single", figures, slowed)
 
     def _many(self, subject: Subject, scenario: Scenario, windows: int) -> None:
-        row = self._row(subject, "latency", scenario)
+        row = subject.row("latency", scenario)
         if self._result.has(row["id"]):
             return
         with Recorder(None) as recorder:
@@ -179,7 +179,7 @@ class Bench:
         slowed: tuple[str, ...],
     ) -> None:
         figures |= self._achieved(subject, figures)
-        row = self._row(subject, "latency", what)
+        row = subject.row("latency", what)
         self._result.add(
             Row(
                 **row,
@@ -206,7 +206,7 @@ class Bench:
 
     def _energy(self, subject: Subject) -> None:
         """Behind the timing, which a thread that reads sensors would disturb."""
-        name = self._row(subject, "latency", "single-host")["id"]
+        name = subject.row("latency", "single-host")["id"]
         row = next((row for row in self._result.document["rows"] if row["id"] == name), None)
         if row is None or row["figures"]["energy"] is not None or _said_why(row):
             return
@@ -218,7 +218,7 @@ class Bench:
         self._result.add(Row(**{**row, **changed, "valid": row["valid"] and not found.throttled}))
 
     def _operators(self, subject: Subject) -> None:
-        row = self._row(subject, "operators", "operators")
+        row = subject.row("operators", "operators")
         if self._result.has(row["id"]):
             return
         figures = operator_times(
@@ -232,7 +232,7 @@ class Bench:
             self._result.add(Row(**row, inside="each operator by itself", figures=figures))
 
     def _accuracy(self, subject: Subject) -> None:
-        row = self._row(subject, "accuracy", "accuracy")
+        row = subject.row("accuracy", "accuracy")
         if self._result.has(row["id"]):
             return
         others = [one for one in self._subjects.values() if one is not subject]
@@ -244,7 +244,7 @@ class Bench:
         chosen = self._options
         for rate in chosen.rates_hz:
             for people in chosen.people:
-                row = self._row(subject, "stream", f"stream-{rate:g}hz-{people}")
+                row = subject.row("stream", f"stream-{rate:g}hz-{people}")
                 if not self._result.has(row["id"]):
                     self._stream(subject, row, rate, people)
 
@@ -275,18 +275,6 @@ class Bench:
                 ),
             )
         )
-
-    def _row(self, subject: Subject, kind: str, what: str) -> dict[str, Any]:
-        backend = subject.backend
-        threads = "all" if subject.threads is None else str(subject.threads)
-        return {
-            "id": f"{subject.id}/{backend.name}/{backend.device}/{threads}/{what}",
-            "kind": kind,
-            "model": subject.id,
-            "backend": backend.name,
-            "device": backend.device,
-            "threads": subject.threads,
-        }
 
 
 def _said_why(row: Mapping[str, Any]) -> bool:

@@ -71,6 +71,24 @@ class Subject:
         """Windows of the smallest call."""
         return self.backend.batch_range[0]
 
+    def row(self, kind: str, what: str) -> dict[str, Any]:
+        """How a row is named, and what it is of.
+
+        Args:
+            kind: of the row.
+            what: tells it from the model's other rows.
+        """
+        backend = self.backend
+        threads = "all" if self.threads is None else str(self.threads)
+        return {
+            "id": f"{self.id}/{backend.name}/{backend.device}/{threads}/{what}",
+            "kind": kind,
+            "model": self.id,
+            "backend": backend.name,
+            "device": backend.device,
+            "threads": self.threads,
+        }
+
     def calls(self) -> dict[Boundary, Call]:
         """The smallest call, by boundary."""
         window = self._windows(self.batch)
