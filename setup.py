@@ -17,6 +17,7 @@ setup(
         "h2ot_edge.pose_files": ["*.json"],
         "h2ot_edge.viewer": ["assets/*"],
         "h2ot_edge.export": ["weights/*.npz"],
+        "h2ot_edge.benchmarks": ["results/sweep-*.json"],
         "h2ot_edge.benchmarks.bench": ["*.json"],
         "h2ot_edge.benchmarks.projection": ["*.json"],
         "h2ot_edge.benchmarks.report": ["templates/*"],

@@ -118,30 +118,38 @@ def in_blocks(
     seconds: float,
     least: int = 50,
     most: int = 20_000,
+    group_of: Callable[[str], str] = lambda name: name,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Timed]:
     """Warm each call up until it is steady, then time all of them in turns of many calls.
 
     In a turn of a quarter of a second one call follows the other without a pause, as in use; then
-    it is the next one's turn, so that whatever disturbs the machine for longer disturbs all.
+    it is the next group's turn, so that whatever disturbs the machine for longer disturbs all.
+    Calls of one group follow each other one by one, so that even small differences can be told.
 
     Args:
         calls: what is timed, by name; everything a call does is inside the clock.
         seconds: about how long each is timed.
         least: fewest calls of each.
         most: most calls of each.
+        group_of: group of a name. Calls of a group must share their threads, if they have any.
         progress: told the rounds done, and how many there are.
     """
     warm = {name: _warmed(call) for name, call in calls.items()}
+    groups: dict[str, list[str]] = {}
+    for name in calls:
+        groups.setdefault(group_of(name), []).append(name)
     samples: dict[str, list[int]] = {name: [] for name in calls}
     rounds = max(BLOCKS, round(seconds / TURN_S))
     for number in range(1, rounds + 1):
-        for name, call in calls.items():
-            count = round(min(max(seconds * 1e9 / warm[name][0], least), most))
+        for names in groups.values():
+            slowest = max(warm[name][0] for name in names)
+            count = round(min(max(seconds * 1e9 / slowest, least), most))
             time.sleep(PAUSE_S)
             # What is due by now, as a round's share may be less than a call.
-            due = count * number // rounds - len(samples[name])
-            samples[name] += [timed_ns(call) for _ in range(due)]
+            for _ in range(count * number // rounds - len(samples[names[0]])):
+                for name in names:
+                    samples[name].append(timed_ns(calls[name]))
         progress(number, rounds)
     return {name: Timed(samples[name], *warm[name][1:]) for name in calls}
 

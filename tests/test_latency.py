@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from functools import partial
 
 import pytest
 
@@ -83,6 +84,20 @@ def test_few_and_many_calls_are_limited(clock):
     calls = {"long": clock(itertools.repeat(1000)), "short": clock(itertools.repeat(0.001))}
     found = in_blocks(calls, seconds=1, least=10, most=100)
     assert [len(found[name].samples_ns) for name in calls] == [10, 100]
+
+
+def test_calls_of_a_group_follow_each_other_one_by_one(clock):
+    order, tick = [], clock(itertools.repeat(10))
+    calls = {name: partial(_noted, order, name, tick) for name in ("a host", "a model", "b host")}
+    found = in_blocks(calls, seconds=0.2, least=10, group_of=lambda name: name[0])
+    assert [len(timed.samples_ns) for timed in found.values()] == [20, 20, 20]
+    last = order[-3 * 20 :]
+    assert last == (["a host", "a model"] * 4 + ["b host"] * 4) * 5
+
+
+def _noted(order, name, tick):
+    order.append(name)
+    tick()
 
 
 def test_the_clock_costs_less_than_a_hundredth_of_a_millisecond():

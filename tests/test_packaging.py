@@ -53,7 +53,8 @@ def data():
         yield f"h2ot_edge/export/weights/{entry['weights']}"
         if entry["ready"]:
             yield f"h2ot_edge/models/{name}.onnx"
-    for pattern in ("bench/*.json", "projection/*.json", "report/templates/*"):
+    folders = ("bench/*.json", "projection/*.json", "report/templates/*", "results/sweep-*.json")
+    for pattern in folders:
         for path in (ROOT / "benchmarks").glob(pattern):
             yield f"h2ot_edge/{path.relative_to(ROOT).as_posix()}"
 

@@ -153,7 +153,9 @@ class Bench:
         if all(self._result.has(name) for name in calls):
             return
         with Recorder(None) as recorder:
-            timed = in_blocks(calls, seconds=self._options.seconds)
+            timed = in_blocks(
+                calls, seconds=self._options.seconds, group_of=lambda name: rows[name][0].id
+            )
         slowed = recorder.slowed
         for name, (subject, boundary) in rows.items():
             figures = latency_figures(timed[name], subject.batch)
