@@ -38,7 +38,8 @@ def test_who_comes_and_goes(tmp_path):
     with pytest.raises(InputError) as caught:
         read_clips(path)
     assert str(caught.value) == (
-        f"{path}: person 9 is missing in 1 of 3 frames: 1.jpg; fill them in, or cut the clip there"
+        f"{path}: person 9 is missing in 1 of 3 frames: 1.jpg; "
+        "have them filled in (allow_missing=True), or cut the clip there"
     )
     nine, ten = read_clips(path, allow_missing=True)
     same(ten, *of(10))

@@ -124,7 +124,7 @@ def test_frames_that_a_file_has_not(model, poses, tmp_path, capsys):
     assert cli.infer([*arguments, "-q", "--on-missing", "raise"]) == 2
     assert capsys.readouterr().err == (
         f"h2ot-infer: error: {clip}: the person is missing in 2 of 10 frames: 3.jpg, 4.jpg; "
-        "fill them in, or cut the clip there\n"
+        "have them filled in (allow_missing=True), or cut the clip there\n"
     )
 
 

@@ -301,8 +301,8 @@ def test_frames_without_the_tracked_person_are_named(tmp_path):
     ]
     path = write(tmp_path, document)
     assert refusal(path) == (
-        f"{path}: the person is missing in 1 of 3 frames: 2.jpg; fill them in, or cut the clip "
-        "there"
+        f"{path}: the person is missing in 1 of 3 frames: 2.jpg; have them filled in "
+        "(allow_missing=True), or cut the clip there"
     )
 
 
@@ -311,7 +311,8 @@ def test_frames_that_the_numbering_skips_are_named(tmp_path):
     path = write(tmp_path, [detection(name) for name in names])
     assert refusal(path) == (
         f"{path}: the person is missing in 9 of 13 frames: a1_0010.jpg, a1_0012.jpg, a1_0013.jpg, "
-        "a1_0014.jpg, a1_0015.jpg and 4 more; fill them in, or cut the clip there"
+        "a1_0014.jpg, a1_0015.jpg and 4 more; "
+        "have them filled in (allow_missing=True), or cut the clip there"
     )
 
 

@@ -33,7 +33,8 @@ def test_mediapipe_frames_without_anybody(tmp_path):
     frames = [landmarks(person(33)), None, []]
     path = write(tmp_path / "a.json", frames)
     assert refusal(path, image_size=(640, 480)) == (
-        f"{path}: the person is missing in 2 of 3 frames: 1, 2; fill them in, or cut the clip there"
+        f"{path}: the person is missing in 2 of 3 frames: 1, 2; "
+        "have them filled in (allow_missing=True), or cut the clip there"
     )
 
 

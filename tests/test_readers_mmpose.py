@@ -28,8 +28,8 @@ def test_a_folder_of_mmposes_images(tmp_path, caplog):
     assert caplog.messages == [f"{tmp_path}: read as mmpose, layout halpe26, 11 frames"]
     write(tmp_path / "3.json", [])
     assert refusal(tmp_path) == (
-        f"{tmp_path}: the person is missing in 1 of 11 frames: 3; fill them in, or cut the clip "
-        "there"
+        f"{tmp_path}: the person is missing in 1 of 11 frames: 3; have them filled in "
+        "(allow_missing=True), or cut the clip there"
     )
     write(tmp_path / "3.json", 3)
     assert refusal(tmp_path) == (
@@ -103,7 +103,8 @@ def test_rtmlib_json(tmp_path):
     frames.insert(1, {"keypoints": [], "scores": []})
     path = write(tmp_path / "c.json", frames)
     assert refusal(path) == (
-        f"{path}: the person is missing in 1 of 3 frames: 1; fill them in, or cut the clip there"
+        f"{path}: the person is missing in 1 of 3 frames: 1; "
+        "have them filled in (allow_missing=True), or cut the clip there"
     )
 
 

@@ -26,7 +26,8 @@ def test_frames_without_anybody_are_missing(tmp_path):
     )
     assert refusal(folder) == (
         f"{folder}: the person is missing in 2 of 4 frames: video_000000000000_keypoints.json, "
-        "video_000000000002_keypoints.json; fill them in, or cut the clip there"
+        "video_000000000002_keypoints.json; "
+        "have them filled in (allow_missing=True), or cut the clip there"
     )
     assert read_clip(folder, allow_missing=True).keypoints[:, 0, 2].tolist()[::2] == [0, 0]
 

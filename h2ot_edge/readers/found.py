@@ -72,7 +72,8 @@ class Found:
             who = "the person" if person is None else f"person {person}"
             raise InputError(
                 f"{source}: {who} is missing in {len(missing)} of {len(names)} "
-                f"frames: {listed(missing)}; fill them in, or cut the clip there"
+                f"frames: {listed(missing)}; "
+                "have them filled in (allow_missing=True), or cut the clip there"
             )
         converted = LAYOUTS[self.layout].to_h36m(self.keypoints[rows])
         converted[np.array(rows) < 0] = (np.nan, np.nan, 0)
