@@ -20,11 +20,15 @@ from h2ot_edge.keypoints import as_keypoints, checked_size, prepare_keypoints
 from h2ot_edge.layouts import h36m_from
 from h2ot_edge.missing import MAX_GAP_S, POLICIES, Filled, blanked, fill_missing
 from h2ot_edge.poses import Poses
-from h2ot_edge.rates import Resampling, Times, frame_times, rate_of, trained_fps
+from h2ot_edge.rates import Resampling, Times, frame_times, rate_of, same_rate, trained_fps
 from h2ot_edge.spec import FloatArray
 from h2ot_edge.windows import WindowPlan, checked_overlap
 
 __all__ = ["ClipOptions", "Lifting"]
+
+
+_NOTHING = np.zeros(0)
+_NOWHERE = Resampling(_NOTHING, _NOTHING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +106,7 @@ class Lifting:
     def _infer(self, keypoints: FloatArray, clip: ClipOptions, progress: Progress | None) -> Poses:
         times = frame_times(keypoints.shape[-3], fps=clip.fps, timestamps=clip.timestamps)
         filled = _filled(keypoints, times, clip)
-        way = self._way(times)
+        way = self._way(times, clip.fps)
         moved, _ = way.keypoints(_confident(filled.keypoints, way), filled.valid)
         clips, batched = prepare_keypoints(moved, self._card, clip.image_size)
         lifted = self._lift(clips, progress)
@@ -121,12 +125,14 @@ class Lifting:
             filters=() if way.identity else (f"lifted at {trained_fps(self._card):g} fps",),
         )
 
-    def _way(self, times: Times | None) -> Resampling:
+    def _way(self, times: Times | None, fps: float | None) -> Resampling:
         """From the source's times to the rate of the training, as far as both are known."""
         trained = trained_fps(self._card)
         if times is None or trained is None:
-            nothing = np.zeros(0)
-            return Resampling(nothing, nothing)
+            return _NOWHERE
+        # Known without a look at the times, as of every window of an app.
+        if fps is not None and same_rate(fps, trained):
+            return _NOWHERE
         return Resampling.to(times, trained)
 
     def for_thread(self, keypoints: Any) -> Any:

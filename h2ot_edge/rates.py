@@ -18,7 +18,7 @@ from h2ot_edge.errors import InputError, ModelFileError, UsageError
 from h2ot_edge.missing import FADE_S
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["Resampling", "frame_times", "rate_of", "trained_fps", "warn_of_span"]
+__all__ = ["Resampling", "frame_times", "rate_of", "same_rate", "trained_fps", "warn_of_span"]
 
 Times = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -100,6 +100,11 @@ def rate_of(times: Times) -> float:
     return float(1 / np.median(np.diff(times)))
 
 
+def same_rate(fps: float, other: float) -> bool:
+    """Whether two rates are within 1 %, and so are one."""
+    return abs(fps / other - 1) <= _SAME
+
+
 def warn_of_span(card: ModelCard, fps: float) -> None:
     """Log a warning if a window at this rate spans a time that costs accuracy or adds jitter.
 
@@ -153,7 +158,7 @@ class Resampling:
             UsageError: fps is no positive number.
         """
         steps = np.diff(times) * _checked_fps(fps)
-        same = not len(steps) or abs(float(np.median(steps)) - 1) <= _SAME
+        same = not len(steps) or same_rate(float(np.median(steps)), 1.0)
         if same and (np.abs(steps - 1) <= _UNEVEN).all():
             return cls(times, times)
         # Not one more for what rounding adds; seconds since 1970 are exact to 2e-7.
