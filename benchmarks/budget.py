@@ -187,6 +187,10 @@ def check_curve(
         raise UsageError(
             f"--curve {path}: there is no curve in it; measure one with h2ot-bench sweep"
         )
+    if document["ended"] is None:
+        raise UsageError(
+            f"--curve {path}: its sweep was interrupted; finish it with h2ot-bench sweep --resume"
+        )
     others = list(other_hardware(document["machine"], machine))
     if others:
         raise UsageError(

@@ -53,7 +53,7 @@ def cold_start(
                 f"{path.name}: a process that loads it and runs it once ended with status "
                 f"{done.returncode}, its last words: {last}; see whether it runs at all"
             )
-        found.append(json.loads(done.stdout))
+        found.append(json.loads(done.stdout.splitlines()[-1]))
     return {name: _median([one[name] for one in found]) for name in found[0]}
 
 
@@ -79,7 +79,8 @@ def tell(begun: int) -> None:
         "peak_host_mib": peak_host_mib(),
         "peak_device_mib": device_mib(device),
     }
-    sys.stdout.write(json.dumps(figures))
+    opened.close()
+    sys.stdout.write(f"\n{json.dumps(figures)}\n")
 
 
 def _median(values: list[float | None]) -> float | None:

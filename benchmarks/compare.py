@@ -173,6 +173,12 @@ class _Subject:
     problem: str | None
 
 
+_CONDITIONS: Mapping[str, Sequence[str]] = {
+    "accuracy": ("reference", "data"),
+    "stream": ("lookahead", "hop", "seconds"),
+}
+"""Figures that must be the same before others can be compared."""
+
 _Key = tuple[str, str]  # "model" or "row", and its id
 
 
@@ -216,6 +222,10 @@ def _not_comparable(old: _Subject, new: _Subject) -> str | None:
             return f"{subject.problem} in the {which} result"
     if old.kind != new.kind:
         return f"of kind {old.kind} in the first result and {new.kind} in the second"
+    for name in _CONDITIONS.get(old.kind or "", ()):
+        then, now = old.figures[name], new.figures[name]
+        if then != now:
+            return f"{name} is {then} in the first result and {now} in the second"
     calls = [subject.figures.get("windows_per_call") for subject in (old, new)]
     if calls[0] != calls[1]:
         return f"{calls[0]} windows a call in the first result and {calls[1]} in the second"

@@ -5,6 +5,7 @@ the network; people at camera rates, through `LiveSession` as an app has it; mem
 """
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -20,7 +21,7 @@ from h2ot_edge.benchmarks.accuracy.tables import table
 from h2ot_edge.benchmarks.latency import timed_ns
 from h2ot_edge.clips import Clip
 from h2ot_edge.engine import Engine
-from h2ot_edge.errors import H2OTError
+from h2ot_edge.errors import H2OTError, UsageError
 from h2ot_edge.live import LivePose, Stream, session, stream
 from h2ot_edge.sample import SampleWalk, sample_clip
 from h2ot_edge.spec import FloatArray
@@ -72,7 +73,8 @@ class Cameras:
     """People at a rate.
 
     Attributes:
-        late_ms: p50, p99, p99.9 of the time from a frame's push to the pose that it completes.
+        late_ms: p50, p99, p99.9 of the time from a frame's push to the pose that it completes;
+            infinite if none came.
         missed: share of poses that were later than the next frame, or never came.
         dropped: windows that were never run.
         poses: that came.
@@ -142,6 +144,11 @@ def people_at_a_rate(
     """
     late: list[float] = []
     delay = lookahead + hop - 1
+    if int(seconds * rate) <= delay:
+        raise UsageError(
+            f"{seconds:g} s at {rate:g} Hz: no pose can come, its look-ahead and hop wait for "
+            f"{delay} frames; measure for longer"
+        )
 
     def on_pose(pose: LivePose) -> None:
         # What it waited for by choice is not late.
@@ -155,7 +162,7 @@ def people_at_a_rate(
             time.sleep(max(start + number / rate - time.monotonic(), 0))
             live.push_many(dict.fromkeys(range(people), frames()), number / rate)
     wanted = people * (count - delay)
-    ms = np.array(late) * 1e3
+    ms = np.array(late or [math.inf]) * 1e3
     in_time = int((ms <= 1e3 / rate).sum())
     p50, p99, p999 = np.percentile(ms, [50, 99, 99.9]).tolist()
     return Cameras(

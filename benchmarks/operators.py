@@ -13,6 +13,7 @@ import numpy as np
 
 from h2ot_edge.benchmarks.ort_session import bare_session
 from h2ot_edge.benchmarks.product_operators import PRODUCTS
+from h2ot_edge.engine_file import is_engine
 from h2ot_edge.spec import FloatArray
 
 if TYPE_CHECKING:
@@ -61,15 +62,16 @@ def operator_times(
 
     Returns:
         `gemm_share` (None if an engine was built without details), `by_type` and `slowest`; None
-        for ONNX Runtime on a GPU, whose profiler times the launches of operators.
+        for ONNX Runtime on a GPU, whose profiler times the launches of operators, and for an ONNX
+        file in TensorRT, whose engine lies in the cache.
 
     Raises:
         MissingExtra: the library is not installed.
         H2OTError: as `profile_engine`, for an engine.
     """
-    if backend != "onnxruntime":
+    if is_engine(path):
         return figures_of(_layers(path, device))
-    if device != "cpu":
+    if backend != "onnxruntime" or device != "cpu":
         return None
     return figures_of(profiled(path, windows, threads=threads))
 

@@ -107,6 +107,8 @@ class Lifting:
         times = frame_times(keypoints.shape[-3], fps=clip.fps, timestamps=clip.timestamps)
         filled = _filled(keypoints, times, clip)
         way = self._way(times, clip.fps)
+        if clip.on_missing is None and not way.identity:
+            _refuse_holes(keypoints)
         moved, _ = way.keypoints(_confident(filled.keypoints, way), filled.valid)
         clips, batched = prepare_keypoints(moved, self._card, clip.image_size)
         lifted = self._lift(clips, progress)
@@ -181,6 +183,20 @@ def _filled(keypoints: FloatArray, times: Times | None, clip: ClipOptions) -> Fi
         times=times,
         centre=_centre(clip.image_size),
     )
+
+
+def _refuse_holes(keypoints: FloatArray) -> None:
+    """Between a joint and none there is nothing to resample.
+
+    Raises:
+        UsageError: a joint is missing.
+    """
+    if not _complete(keypoints):
+        raise UsageError(
+            "on_missing=None: joints are missing, and the clip has another frame rate than the "
+            "training, to which they would have to be resampled; leave out fps and timestamps, or "
+            "name a policy, such as on_missing='interpolate'"
+        )
 
 
 def _all_of(keypoints: FloatArray) -> BoolArray:

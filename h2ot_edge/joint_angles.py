@@ -104,11 +104,13 @@ def check_angles_path(path: str | Path) -> Path:
     """The path, if angles can have that name; to be asked before the work is done.
 
     Raises:
-        UsageError: the name does not end in .csv.
+        UsageError: the name does not end in .csv, or is that of a folder.
     """
     path = Path(path)
     if path.suffix.lower() != ".csv":
         raise UsageError(f"{path}: joint angles are written as .csv; end the name in .csv")
+    if path.is_dir():
+        raise UsageError(f"{path}: expected the name of a file, this is a folder")
     return path
 
 

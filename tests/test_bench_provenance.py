@@ -68,4 +68,6 @@ def test_a_gpu_that_cannot_be_asked_is_not_known():
 
 def test_of_paths_only_the_last_part_is_told():
     words = ["h2ot-bench", "/home/joe/x.onnx", "--out=/a/b/c", "C:\\me\\y.onnx", "0:27,1:9"]
-    assert command_words(words) == ["h2ot-bench", "x.onnx", "--out=c", "y.onnx", "0:27,1:9"]
+    assert command_words(words) == ["h2ot-bench", "x.onnx", "--out=...", "y.onnx", "0:27,1:9"]
+    words = ["--out", "/home/john", "--clips", "/home/john doe/my clips/x.npz", "--data=/a=b/c.npz"]
+    assert command_words(words) == ["--out", "...", "--clips", "x.npz", "--data=c.npz"]

@@ -8,7 +8,7 @@ import pytest
 from bench_documents import cold_row, cpu_machine, document, latency_row
 
 from h2ot_edge.benchmarks.bench.results import Result, Row, check_document, read_result
-from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge.errors import InputError, OutputError, UsageError
 
 SETTINGS = {"threads": 1, "models": {"small": "ab"}}
 
@@ -24,6 +24,8 @@ def test_a_document_has_what_the_schema_says():
 def test_rows_are_in_the_file_as_they_come(tmp_path):
     path = tmp_path / "new" / "result.json"
     result = opened(path)
+    assert not path.exists()
+    result.write()
     assert read_result(path)["rows"] == []
     for row in (cold_row(), latency_row()):
         result.add(Row(**row))
@@ -60,7 +62,7 @@ def test_what_was_measured_otherwise_is_not_gone_on_with(tmp_path):
         opened(path, **other, machine=cpu_machine(name="another"), resume=True)
     assert str(error.value) == (
         f"{path}: holds results of another run (hop null there, 1 now; threads 1 there, 2 now; "
-        "machine a CPU of tests, 4 cores there, another now); choose another folder with --out, or "
+        'name "a CPU of tests, 4 cores" there, "another" now); choose another folder with --out, or '
         "remove the file"
     )
     assert len(read_result(path)["rows"]) == 1
@@ -69,6 +71,7 @@ def test_what_was_measured_otherwise_is_not_gone_on_with(tmp_path):
 def test_a_row_that_breaks_the_schema_is_not_written(tmp_path):
     path = tmp_path / "result.json"
     result = opened(path)
+    result.write()
     with pytest.raises(InputError) as error:
         result.add(Row(**{**cold_row(), "figures": {"load_ms": -1.0}}))
     assert str(error.value).startswith(f"{path}: not a result of h2ot-bench, $.rows[0].figures")
@@ -80,14 +83,50 @@ def test_nan_is_no_figure(tmp_path):
     result = opened(path)
     row = cold_row()
     row["figures"]["load_ms"] = float("nan")
-    with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+    with pytest.raises(OutputError) as failed:
         result.add(Row(**row))
+    assert str(failed.value) == (
+        "cold/small/onnxruntime/cpu/1: a figure is NaN or infinite, so nothing can be said of this "
+        "row; see what the model gives with h2ot-infer"
+    )
     path.write_text(json.dumps(document(rows=[row])))
     with pytest.raises(InputError) as error:
         read_result(path)
     assert str(error.value) == (
         f"{path}: not a result of h2ot-bench (NaN is no figure); measure again"
     )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"power_mode": {"name": "15W", "number": 0}},
+        {"cpu": {**cpu_machine()["cpu"], "cores": 64}},
+        {"versions": {"onnxruntime": "1.18.0"}},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_changed_since_is_not_gone_on_with(tmp_path, changes):
+    path = tmp_path / "result.json"
+    opened(path).add(Row(**cold_row()))
+    with pytest.raises(UsageError, match=rf"\({next(iter(changes))} "):
+        opened(path, machine=cpu_machine(**changes), resume=True)
+
+
+def test_the_clock_of_the_moment_may_change(tmp_path):
+    path = tmp_path / "result.json"
+    opened(path).add(Row(**cold_row()))
+    now = {**cpu_machine()["cpu"], "now_mhz": 1600.0}
+    assert opened(path, machine=cpu_machine(cpu=now, load_before=3.0), resume=True).has(
+        cold_row()["id"]
+    )
+
+
+def test_a_run_that_fails_at_once_keeps_what_was_there(tmp_path):
+    path = tmp_path / "result.json"
+    opened(path).add(Row(**cold_row()))
+    opened(path)
+    assert len(read_result(path)["rows"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -129,7 +168,7 @@ def test_a_newer_schema_is_named(tmp_path):
 def test_a_folder_that_cannot_be_written(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UsageError) as error:
-        opened(tmp_path / "result.json")
+        opened(tmp_path / "result.json").write()
     assert str(error.value) == (
         f"{tmp_path / 'result.json'}: cannot be written (Permission denied); rows that were "
         "measured before are kept, choose another folder with --out"

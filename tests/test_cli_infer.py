@@ -185,13 +185,13 @@ def test_a_failed_check_is_status_1(tmp_path, clip, poses, capsys):
     assert capsys.readouterr().err.startswith("h2ot-infer: error: the model gave NaN")
 
 
-def test_an_error_of_the_system_is_status_2(model, clip, tmp_path, capsys):
+def test_a_folder_is_no_file_for_poses(model, clip, tmp_path, capsys):
     folder = tmp_path / "folder.npz"
     folder.mkdir()
     assert cli.infer([model, clip, "-o", str(folder), "-q"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("h2ot-infer: error: [Errno 21] Is a directory")
+    assert err == f"h2ot-infer: error: {folder}: expected the name of a file, this is a folder\n"
     assert list(tmp_path.glob(".*")) == []
 
 

@@ -87,3 +87,21 @@ def test_names_of_angles_are_checked_before_the_work(clip, tmp_path, capsys):
     assert capsys.readouterr().err == (
         "h2ot-infer: error: a.txt: joint angles are written as .csv; end the name in .csv\n"
     )
+
+
+def test_two_results_have_two_names(model, clip, tmp_path, capsys):
+    path = tmp_path / "same.csv"
+    assert cli.infer([str(model), str(clip), "-o", str(path), "--angles", str(path), "-q"]) == 2
+    assert capsys.readouterr().err == (
+        f"h2ot-infer: error: {path}: two results would have this name; give each its own\n"
+    )
+
+
+def test_a_clip_without_anybody_is_refused(model, tmp_path, capsys):
+    clip = tmp_path / "nobody.npz"
+    np.savez(clip, keypoints=np.full((12, 17, 3), np.nan, np.float32))
+    assert cli.infer([str(model), str(clip), "-o", str(tmp_path / "p.npz"), "-q"]) == 2
+    assert capsys.readouterr().err == (
+        f"h2ot-infer: error: {clip}: nobody is in view in any of its 12 frames; see what the "
+        "detector wrote, or name somebody else with --person\n"
+    )

@@ -14,6 +14,7 @@ from h2ot_edge.benchmarks.live import (
     memory,
     people_at_a_rate,
 )
+from h2ot_edge.errors import UsageError
 from h2ot_edge.sample import sample_clip
 
 CLIP = sample_clip()
@@ -109,3 +110,13 @@ def test_a_promise_that_does_not_hold_is_the_exit_status(tmp_path, capsys, monke
 def test_no_such_model(capsys):
     assert main(["motionbert-z"]) == 2
     assert capsys.readouterr().err.startswith("live: error: ")
+
+
+def test_too_short_for_a_pose_is_refused(engine):
+    options = {"people": 1, "rate": 30.0, "seconds": 0.1, "lookahead": 4, "hop": 1}
+    with pytest.raises(UsageError) as error:
+        people_at_a_rate(engine, CLIP, **options)
+    assert str(error.value) == (
+        "0.1 s at 30 Hz: no pose can come, its look-ahead and hop wait for 4 frames; measure for "
+        "longer"
+    )

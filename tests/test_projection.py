@@ -166,9 +166,11 @@ def test_weights_do_not_matter_but_the_work_does():
     assert filled(submitted(2.0, card=None), card=None, sha256=None) == ([], [])
 
 
-def test_fp32_models_are_measured_against_tf32_where_there_is_a_rate():
-    (found,), _ = filled(submitted(2.0, precision="fp32", machine=gpu_machine()))
-    assert (found.device, found.precision) == ("rtx-4090", "tf32")
+def test_fp32_models_of_tensorrt_are_measured_against_tf32_where_there_is_a_rate():
+    for backend, precision in (("tensorrt", "tf32"), ("onnxruntime", "fp32")):
+        row = {"backend": backend}
+        (found,), _ = filled(submitted(2.0, precision="fp32", machine=gpu_machine(), row=row))
+        assert (found.device, found.precision) == ("rtx-4090", precision)
     (found,), _ = filled(submitted(2.0, precision="fp32"))
     assert (found.device, found.precision) == ("jetson-orin-nano-8gb", "fp32")
 

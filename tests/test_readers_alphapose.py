@@ -81,8 +81,8 @@ def test_missing_frames_may_be_nan(tmp_path):
         keypoints[[0, 1, 3]], wanted(*(person(seed=s) for s in (0, 1, 3)))
     )
     assert refusal(path) == (
-        f"{path}: the person is missing in 1 of 4 frames: 2.jpg; fill them in, or cut the clip "
-        "there"
+        f"{path}: the person is missing in 1 of 4 frames: 2.jpg; have them filled in "
+        "(allow_missing=True), or cut the clip there"
     )
 
 

@@ -78,6 +78,22 @@ def test_a_model_whose_card_does_not_tell_it_takes_any_clip_as_it_is(tmp_path, t
     np.testing.assert_array_equal(told, untold)
 
 
+def test_holes_that_are_left_are_not_resampled(tmp_path):
+    keypoints = CLIP.keypoints.copy()
+    keypoints[3, 4] = 0
+    options = {"image_size": CLIP.image_size, "on_missing": None}
+    card = tiny_card(training={"fps": 50})
+    with Engine.load(save_tiny(tmp_path / "tiny.onnx", card), threads=1) as engine:
+        engine.infer(keypoints, fps=50, **options)
+        with pytest.raises(UsageError) as error:
+            engine.infer(keypoints, fps=25, **options)
+    assert str(error.value) == (
+        "on_missing=None: joints are missing, and the clip has another frame rate than the "
+        "training, to which they would have to be resampled; leave out fps and timestamps, or name "
+        "a policy, such as on_missing='interpolate'"
+    )
+
+
 @pytest.mark.parametrize(("fps", "warnings"), [(10, 1), (24, 1), (25, 0), (30, 0), (60, 0)])
 def test_streams_of_a_shipped_model_are_warned_of_below_half_of_it(fps, warnings, caplog):
     with Engine.load("motionbert-s", threads=1) as engine, caplog.at_level(logging.WARNING):

@@ -43,6 +43,8 @@ def accuracy_of(
         return None
     card = subject.engine.card
     sources = [other for other in others if _is_source(other, card)]
+    # With its own pruning rather than without any: what is asked for is what lowering costs.
+    sources.sort(key=lambda other: _pruned_otherwise(other, card))
     figures = figures_between(subject, sources[0]) if sources else drift_of_card(card)
     if not data:
         return figures
@@ -85,6 +87,10 @@ def figures_between(subject: Subject, reference: Subject) -> dict[str, Any]:
         kept=kept,
         kept_differ=differ,
     )
+
+
+def _pruned_otherwise(other: Subject, card: ModelCard) -> bool:
+    return other.engine is None or other.engine.card.schedule != card.schedule
 
 
 def _is_source(other: Subject, card: ModelCard) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from h2ot_edge._names import look_up
+from h2ot_edge.benchmarks.bench.provenance import named_content
 from h2ot_edge.errors import UsageError
 
 __all__ = ["SCENARIOS", "BenchOptions"]
@@ -60,15 +61,18 @@ class BenchOptions:
             for value in values:
                 if not 0 < value < math.inf:
                     raise UsageError(f"{option}: expected a finite number above 0, got {value:g}")
+        for path in self.data:
+            if not path.exists():
+                raise UsageError(f"--data {path}: no such file; give one that h2ot-eval reads")
         if min(self.people, default=1) < 1:
             raise UsageError(f"--people: expected at least 1, got {min(self.people)}")
 
     def to_settings(self) -> dict[str, Any]:
-        """As `settings` of a result; files by their last part."""
+        """As `settings` of a result; files by name and content."""
         return {
             **vars(self),
             "scenarios": list(self.scenarios),
             "rates_hz": list(self.rates_hz),
             "people": list(self.people),
-            "data": [path.name for path in self.data],
+            "data": [named_content(path) for path in self.data],
         }

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from h2ot_edge import __version__, system
+from h2ot_edge._files import sha256_of
 from h2ot_edge._names import versions_of
 from h2ot_edge.cuda import open_cuda
 from h2ot_edge.errors import H2OTError
 
-__all__ = ["command_words", "machine_of"]
+__all__ = ["command_words", "machine_of", "named_content"]
 
 _LIBRARIES = (
     *("numpy", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt_rtx", "cuda-python"),
@@ -55,8 +56,18 @@ def machine_of(device: str = "cpu", root: Path = system.ROOT) -> dict[str, Any]:
 
 
 def command_words(words: Sequence[str]) -> list[str]:
-    """The words of a command line, of paths only the last part."""
-    return [re.sub(r"[^=\s]*[/\\]", "", word) for word in words]
+    """The words of a command line: of paths the last part, of the folder of `--out` nothing."""
+    found: list[str] = []
+    for word, before in zip(words, ["", *words], strict=False):
+        option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        named = "..." if "--out" in (before, option) else re.split(r"[/\\]", value)[-1]
+        found.append(f"{option}{equals}{named}" if equals or not option else option)
+    return found
+
+
+def named_content(path: Path) -> str:
+    """The name of a file and the beginning of its digest, so that another of that name differs."""
+    return f"{path.name} {sha256_of(path)[:12]}" if path.is_file() else path.name
 
 
 def _jetson(root: Path) -> dict[str, str | None] | None:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from h2ot_edge._files import write_whole
 from h2ot_edge._names import require
-from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge.errors import InputError, OutputError, UsageError
 
 __all__ = [
     "NOISE_LIMIT",
@@ -101,13 +101,12 @@ class Result:
         Args:
             path: of the file; its folder is made if need be, and a file that is there replaced.
             command: the words of the command line, folders left out.
-            settings: everything that rows depend on besides machine and libraries.
+            settings: everything that rows depend on besides the machine.
             machine: `machine` of the document.
             resume: keep the rows of a file that is there.
 
         Raises:
-            UsageError: the file cannot be written, or with `resume` was measured with other
-                settings or on another machine.
+            UsageError: with `resume`, it was measured with other settings or on another machine.
             InputError: with `resume`, it is no result.
         """
         if resume and path.exists():
@@ -116,8 +115,8 @@ class Result:
             _logger.info("%s: goes on behind %d rows", path, len(document["rows"]))
             result = cls(path, {**document, "ended": None})
         else:
+            # Not written yet: a run that fails at once keeps what was there.
             result = cls(path, _begun(command, settings, machine))
-        result.write()
         return result
 
     def has(self, row: str) -> bool:
@@ -129,7 +128,9 @@ class Result:
 
         Raises:
             UsageError: the file cannot be written.
+            OutputError: a figure is NaN or infinite.
         """
+        _check_finite(row)
         rows = {known["id"]: known for known in self.document["rows"]}
         rows[row.id] = json.loads(json.dumps(asdict(row)))
         self.document["rows"] = list(rows.values())
@@ -204,6 +205,16 @@ def check_document(document: Any, source: str) -> None:
         )
 
 
+def _check_finite(row: Row) -> None:
+    try:
+        json.dumps(row.figures, allow_nan=False)
+    except ValueError as error:
+        raise OutputError(
+            f"{row.id}: a figure is NaN or infinite, so nothing can be said of this row; see what "
+            "the model gives with h2ot-infer"
+        ) from error
+
+
 def _begun(command: Sequence[str], settings: Document, machine: Document) -> dict[str, Any]:
     return {
         "schema": _NAME,
@@ -236,13 +247,21 @@ def _check_same(path: Path, found: Document, settings: Document, machine: Docume
         for name in sorted({*settings, *found["settings"]})
         if found["settings"].get(name) != settings.get(name)
     ]
-    if found["machine"]["name"] != machine["name"]:
-        differences.append(f"machine {found['machine']['name']} there, {machine['name']} now")
+    before = found["machine"]
+    for name in ("name", "platform", "cpu", "gpu", "power_mode", "versions"):
+        then, now = _lasting(before[name]), _lasting(machine[name])
+        if then != now:
+            differences.append(f"{name} {json.dumps(then)} there, {json.dumps(now)} now")
     if differences:
         raise UsageError(
             f"{path}: holds results of another run ({'; '.join(differences)}); choose another "
             "folder with --out, or remove the file"
         )
+
+
+def _lasting(value: Any) -> Any:
+    """Without what changes from moment to moment."""
+    return {k: v for k, v in value.items() if k != "now_mhz"} if isinstance(value, dict) else value
 
 
 def _refuse_constant(name: str) -> None:

@@ -27,6 +27,7 @@ from h2ot_edge.benchmarks.live import people_at_a_rate
 from h2ot_edge.benchmarks.operators import operator_times
 from h2ot_edge.benchmarks.peak import Precision, measure_peak
 from h2ot_edge.clips import Clip
+from h2ot_edge.live import LiveOptions
 
 __all__ = ["Bench"]
 
@@ -59,11 +60,12 @@ class Bench:
         Raises:
             H2OTError: as opening and running the models; rows before it are kept.
         """
-        self._describe()
         with ExitStack() as stack:
             for name, path in self._models.items():
                 opened = open_subject(name, path, self._running, self._clip)
                 self._subjects[name] = stack.enter_context(opened)
+            self._check_streams()
+            self._describe()
             steps = list(self._steps())
             for done, (name, step) in enumerate(steps):
                 progress(name, done, len(steps))
@@ -75,6 +77,14 @@ class Bench:
     def _running(self) -> Running:
         chosen = self._options
         return Running(backend=chosen.backend, device=chosen.device, threads=chosen.threads)
+
+    def _check_streams(self) -> None:
+        """Before anything is measured: raise for what some model cannot carry out."""
+        if "stream" in self._options.scenarios:
+            options = LiveOptions(lookahead=self._options.lookahead, hop=self._options.hop)
+            for subject in self._subjects.values():
+                if subject.engine is not None:
+                    options.check(subject.engine.card)
 
     def _describe(self) -> None:
         document = self._result.document
@@ -158,7 +168,7 @@ class Bench:
             )
         slowed = recorder.slowed
         for name, (subject, boundary) in rows.items():
-            figures = latency_figures(timed[name], subject.batch)
+            figures = latency_figures(timed[name], subject.windows_in(boundary))
             self._add_latency(subject, f"single-{boundary}", boundary, "single", figures, slowed)
 
     def _many(self, subject: Subject, scenario: Scenario, windows: int) -> None:
@@ -168,7 +178,7 @@ class Bench:
         with Recorder(None) as recorder:
             calls = {"many": subject.many(windows)}
             timed = in_blocks(calls, seconds=self._options.seconds, least=10)["many"]
-        figures = latency_figures(timed, windows)
+        figures = latency_figures(timed, subject.rounded(windows))
         self._add_latency(subject, scenario, "host", scenario, figures, recorder.slowed)
 
     def _add_latency(

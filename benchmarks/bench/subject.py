@@ -25,7 +25,8 @@ from h2ot_edge.spec import FloatArray
 __all__ = ["INSIDE", "Running", "Subject", "card_if_any", "open_subject"]
 
 INSIDE: Mapping[Boundary, str] = {
-    "model": "the library's call on inputs that lie ready on the device, without copies",
+    "model": "the library's call on inputs that lie ready on the device, without copies; on a GPU "
+    "with taking memory for the outputs",
     "host": "Engine.run_windows: host array in to host arrays out, checks and copies included",
     "end_to_end": "Engine.infer: one window of pixels in to Poses out, normalisation included",
 }
@@ -94,20 +95,34 @@ class Subject:
         window = self._windows(self.batch)
         made: dict[Boundary, Call] = {"model": self._bare(window)}
         if self.engine is not None:
-            pixels = self.clip.keypoints[: self.engine.card.frames]
             size, fps = self.clip.image_size, self.clip.fps
+            pixels = self.clip.keypoints[: self._frames]
             made["host"] = partial(self.engine.run_windows, window)
             made["end_to_end"] = partial(self.engine.infer, pixels, image_size=size, fps=fps)
         return made
 
+    def windows_in(self, boundary: Boundary) -> int:
+        """Windows of a call of `calls`."""
+        return 1 if boundary == "end_to_end" else self.batch
+
+    def rounded(self, windows: int) -> int:
+        """So many windows, or as few more as the model's smallest call needs."""
+        return -(-windows // self.batch) * self.batch
+
     def many(self, windows: int) -> Call:
-        """So many windows at once, in calls as large as the model takes; of host arrays."""
-        most = self.backend.batch_range[1] or windows
-        whole = -(-windows // self.batch) * self.batch
-        taken = self._windows(whole)
-        parts = [np.ascontiguousarray(taken[at : at + most]) for at in range(0, whole, most)]
+        """`rounded` windows at once, in calls as large and as equal as the model takes them."""
+        whole = self.rounded(windows)
+        most = self.backend.batch_range[1] or whole
+        calls = -(-whole // most)
+        parts = np.array_split(self._windows(whole), calls)
         run = self._host()
-        return lambda: [run(part) for part in parts]
+        return lambda: [run(np.ascontiguousarray(part)) for part in parts]
+
+    @property
+    def _frames(self) -> int:
+        """Of a clip that makes one window."""
+        assert self.engine is not None
+        return 1 if self.engine.card.mode == "seq2frame" else self.engine.card.frames
 
     def _host(self) -> Callable[[FloatArray], object]:
         if self.engine is not None:

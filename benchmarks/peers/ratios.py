@@ -47,7 +47,7 @@ def table_of(document: Mapping[str, Any], threads: int | None) -> str:
     """
     rows = [row for row in document["rows"] if row["threads"] == threads]
     timed = [row for row in rows if row["kind"] == "latency"]
-    pytorch = next(row for row in timed if row["backend"] == "pytorch")
+    pytorch = next((row for row in timed if row["backend"] == "pytorch"), timed[0])
     plain = [row for row in timed if _is_plain(row)]
     lines = []
     for row in timed:

@@ -84,7 +84,7 @@ def _placed(submissions: Iterable[Mapping[str, Any]], left_out: list[str]) -> It
             continue
         device, mode = found
         for row in submission["rows"]:
-            precision = _precision(row["precision"], device, mode.name)
+            precision = _precision(row, device, mode.name)
             if precision is None:
                 left_out.append(f"{submission['machine']['name']}: a row of {row['precision']}")
                 continue
@@ -94,13 +94,13 @@ def _placed(submissions: Iterable[Mapping[str, Any]], left_out: list[str]) -> It
             )
 
 
-def _precision(name: str | None, device: Device, mode: str) -> str | None:
-    """Where a row belongs: FP32 models run in TF32 where there is a rate of it, unless told not to.
+def _precision(row: Mapping[str, Any], device: Device, mode: str) -> str | None:
+    """Where a row belongs: TensorRT runs FP32 models in TF32 where there is a rate of it.
 
     A model that was quantised for CPUs is no measure of a GPU's INT8.
     """
-    rates = device.modes[mode].tflops
-    if name == "fp32" and rates["tf32"] is not None:
+    rates, name = device.modes[mode].tflops, row["precision"]
+    if name == "fp32" and rates["tf32"] is not None and row["backend"].startswith("tensorrt"):
         return "tf32"
     return name if name is not None and rates.get(name) is not None else None
 

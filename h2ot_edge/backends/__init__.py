@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from h2ot_edge._tensorrt import Target
     from h2ot_edge.cuda.arrays import DeviceArray
 
-__all__ = ["BACKENDS", "Backend", "checked_device", "open_backend", "resolve_backend"]
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "checked_device",
+    "device_of",
+    "open_backend",
+    "resolve_backend",
+]
 
 Feed = Mapping[str, NDArray[Any]]
 
@@ -166,8 +173,20 @@ def open_backend(
     if threads is not None and threads < 1:
         raise UsageError(f"threads: expected at least 1, got {threads}")
     name = resolve_backend(path, backend)
-    device = checked_device(device, auto=_DEFAULT_DEVICE[name])
-    return BACKENDS[name](Path(path), device, threads, options)
+    return BACKENDS[name](Path(path), device_of(name, device), threads, options)
+
+
+def device_of(backend: str, device: str = "auto") -> str:
+    """The device that a backend will use, as `Backend.device` names it.
+
+    Args:
+        backend: a name from `BACKENDS`.
+        device: as `open_backend`.
+
+    Raises:
+        UnknownName: no such device.
+    """
+    return checked_device(device, auto=_DEFAULT_DEVICE[backend])
 
 
 def resolve_backend(path: str | Path, backend: str = "auto") -> str:

@@ -134,20 +134,23 @@ def _options(args: argparse.Namespace) -> "BenchOptions":
 def _result(args: argparse.Namespace, options: "BenchOptions", models: dict[str, Path]) -> "Result":
     """The document, begun or gone on with."""
     from h2ot_edge._files import sha256_of
-    from h2ot_edge.backends import checked_device
-    from h2ot_edge.benchmarks.bench.provenance import command_words, machine_of
+    from h2ot_edge.backends import device_of, resolve_backend
+    from h2ot_edge.benchmarks.bench.provenance import command_words, machine_of, named_content
     from h2ot_edge.benchmarks.bench.results import Result
 
     if args.out.exists() and not args.out.is_dir():
         raise UsageError(f"--out {args.out}: expected the name of a folder, this is a file")
     sums = {name: sha256_of(path) for name, path in models.items() if path.is_file()}
-    clip = None if args.clips is None else Path(args.clips).name
+    clip = None if args.clips is None else named_content(Path(args.clips))
     settings = {**options.to_settings(), "clips": clip, "models": sums}
+    ways = {resolve_backend(path, options.backend) for path in models.values()}
+    # Of several the GPU, whose name says more.
+    device = max(device_of(way, options.device) for way in ways)
     return Result.open(
         args.out / RESULT,
         command=command_words(["h2ot-bench", *sys.argv[1:]]),
         settings=settings,
-        machine=machine_of(checked_device(options.device, auto="cpu")),
+        machine=machine_of(device),
         resume=args.resume,
     )
 
@@ -211,7 +214,7 @@ def _line(row: dict[str, Any]) -> str | None:
         )
     if row["kind"] == "accuracy" and figures["mpjpe_mm"] is not None:
         return f"MPJPE {figures['mpjpe_mm']:.1f} mm on {figures['data']}"
-    if row["kind"] == "accuracy":
+    if row["kind"] == "accuracy" and figures["mean_mm"] is not None:
         return f"drift {figures['mean_mm']:.3g} mm from {figures['reference']}"
     return None
 

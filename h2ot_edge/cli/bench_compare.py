@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-if", action="append", default=[], metavar="RULE",
         help="such as 'p50>+5%%' or 'drift_mm>1mm'; may be given several times. Figures: p50, p90, "
-        "p99, p999, max, mj, flops, drift_mm, mpjpe, missed, memory, load",
+        "p99, p999, max, mj, flops, drift_mm, mpjpe, missed, memory, device_memory, load",
     )  # fmt: skip
 
 

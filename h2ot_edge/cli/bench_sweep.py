@@ -142,18 +142,20 @@ def _base(args: argparse.Namespace) -> "ExportOptions":
 
 def _result(args: argparse.Namespace, options: "SweepOptions") -> "Result":
     """The document, begun or gone on with."""
-    from h2ot_edge.backends import checked_device
+    from h2ot_edge.backends import device_of
     from h2ot_edge.benchmarks.bench.provenance import command_words, machine_of
     from h2ot_edge.benchmarks.bench.results import Result
 
     if args.out.exists() and not args.out.is_dir():
         raise UsageError(f"--out {args.out}: expected the name of a folder, this is a file")
     clip = None if args.clips is None else Path(args.clips).name
+    # Its points are ONNX files.
+    backend = "onnxruntime" if args.backend == "auto" else args.backend
     return Result.open(
         args.out / RESULT,
         command=command_words(["h2ot-bench", *sys.argv[1:]]),
         settings={**options.to_settings(), "clips": clip},
-        machine=machine_of(checked_device(options.running.device, auto="cpu")),
+        machine=machine_of(device_of(backend, options.running.device)),
         resume=args.resume,
     )
 

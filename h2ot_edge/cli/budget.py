@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from h2ot_edge._bars import named_progress
-from h2ot_edge.backends import BACKENDS, checked_device
+from h2ot_edge.backends import BACKENDS, checked_device, device_of
 from h2ot_edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -182,12 +182,13 @@ def _swept(base: "ExportOptions", running: "Running", shown: bool) -> dict[str, 
     options = SweepOptions(
         base=base, prune=("tps",), keep=usual_keeps(base), running=running, seconds=1.0
     )
+    backend = "onnxruntime" if running.backend == "auto" else running.backend
     with tempfile.TemporaryDirectory() as folder:
         result = Result.open(
             Path(folder) / "result.json",
             command=[],
             settings=options.to_settings(),
-            machine=machine_of(checked_device(running.device, auto="cpu")),
+            machine=machine_of(device_of(backend, running.device)),
         )
         with named_progress("step", shown=shown) as progress:
             Sweep(options, read_clip(_SAMPLE), result, known_accuracies(base)).run(progress)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from h2ot_edge._bars import progress_bar
 from h2ot_edge._files import make_folder_of
 from h2ot_edge._names import require
@@ -16,7 +18,7 @@ from h2ot_edge.cli.output import write_json, write_rows
 from h2ot_edge.cli.running import add_running, load_engine
 from h2ot_edge.clips import Clip, read_clip
 from h2ot_edge.engine import Engine
-from h2ot_edge.errors import UsageError
+from h2ot_edge.errors import InputError, UsageError
 from h2ot_edge.joint_angles import ANGLES, check_angles_path, write_angles
 from h2ot_edge.layouts import LAYOUTS, check_orientation
 from h2ot_edge.missing import POLICIES, Gaps
@@ -91,6 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Lift, write, draw, report."""
     outputs = [check_poses_path(path) for path in args.output]
+    _check_apart([path for path in (*args.output, args.angles, args.plot, args.html) if path])
     angles = check_angles_path(args.angles) if args.angles else None
     page = check_page_path(args.html) if args.html else None
     if args.plot:
@@ -105,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         image_size=tuple(args.image_size) if args.image_size else None,
         allow_missing=args.on_missing != "raise",
     )
+    _check_somebody(args.clip, clip)
     for finding in check_orientation(clip.keypoints, clip.image_size):
         _logger.warning("%s: %s", args.clip, finding)
     with load_engine(args.model, args) as engine:
@@ -112,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
             check_fits(output, unit=engine.card.output.unit, fps=clip.fps)
         _make_folders([path for path in (*outputs, angles, page) if path], args.plot)
         lifted = _timed(engine, clip, args)
-        for output in outputs:
+        # First those that hold everything: one for motion capture may refuse these poses.
+        for output in sorted(outputs, key=lambda path: FILES[path.suffix.lower()].motion):
             write_poses(output, lifted.poses, engine.card)
         if angles:
             write_angles(angles, lifted.poses)
@@ -123,6 +128,27 @@ def run(args: argparse.Namespace) -> int:
         report = _report(engine, lifted, args)
     write_json(report) if args.json else write_rows(_rows(engine, report))
     return 0
+
+
+def _check_apart(paths: Sequence[str]) -> None:
+    """Raise if two results would have one name."""
+    seen: set[Path] = set()
+    for path in paths:
+        if Path(path).resolve() in seen:
+            raise UsageError(f"{path}: two results would have this name; give each its own")
+        seen.add(Path(path).resolve())
+
+
+def _check_somebody(path: str, clip: Clip) -> None:
+    """Raise if there is nothing to go by in the whole clip."""
+    seen = np.isfinite(clip.keypoints).all(axis=-1)
+    if clip.keypoints.shape[-1] == 3:
+        seen &= clip.keypoints[..., 2] != 0
+    if not seen.any():
+        raise InputError(
+            f"{path}: nobody is in view in any of its {len(clip.keypoints)} frames; see what the detector "
+            "wrote, or name somebody else with --person"
+        )
 
 
 def _make_folders(outputs: Sequence[Path], plot: str | None) -> None:

@@ -3,7 +3,7 @@
 from h2ot_edge.card import ModelCard
 from h2ot_edge.live.options import LiveOptions
 from h2ot_edge.live.track import Track
-from h2ot_edge.rates import warn_of_span
+from h2ot_edge.rates import trained_fps, warn_of_span
 
 __all__ = ["Pace"]
 
@@ -16,7 +16,8 @@ class Pace:
 
     def __init__(self, card: ModelCard, options: LiveOptions) -> None:
         self._card = card
-        self._told = options.fps is not None
+        trained_fps(card)  # a card that tells none is refused now, not while frames come
+        self._told = options.fps is not None or card.frames < 2
         if options.fps is not None:
             warn_of_span(card, options.fps)
 

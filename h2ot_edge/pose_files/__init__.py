@@ -36,12 +36,14 @@ def check_poses_path(path: str | Path) -> Path:
     """The path, if poses can be written to it here; to be asked before the work is done.
 
     Raises:
-        UsageError: the name ends in no format.
+        UsageError: the name ends in no format, or is that of a folder.
         MissingExtra: the library that writes the format is not installed.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: poses are written as {', '.join(FORMATS)}; end the name in one")
+    if path.is_dir():
+        raise UsageError(f"{path}: expected the name of a file, this is a folder")
     library = FORMATS[path.suffix.lower()].library
     if library:
         require(*library)

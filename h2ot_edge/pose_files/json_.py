@@ -51,7 +51,7 @@ def write(file: BinaryIO, poses: Poses, card: ModelCard, name: str) -> None:
         "several": poses.ndim == 4,
         "clips": [_clip(clip) for clip in poses.clips()],
     }
-    file.write(json.dumps(document, ensure_ascii=False).encode())
+    file.write(json.dumps(document, ensure_ascii=True).encode())
 
 
 def read(path: Path) -> Poses:
@@ -121,7 +121,7 @@ def _array(clips: list[Any], key: str) -> NDArray[Any]:
     try:
         lists = [clip[key] for clip in clips]
         array = np.array(lists, None if key == "valid" else dtype)  # null becomes NaN
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{key}: expected lists of one length in every clip") from error
     if key == "valid" and array.dtype != np.bool_:
         raise InputError(f"valid: expected true and false, got {array.dtype}")
@@ -131,7 +131,7 @@ def _array(clips: list[Any], key: str) -> NDArray[Any]:
 def _times(times: list[Any] | None) -> NDArray[np.float64] | None:
     try:
         return None if times is None else np.array(times, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError("timestamps: expected seconds") from error
 
 
