@@ -62,8 +62,8 @@ def test_what_was_measured_otherwise_is_not_gone_on_with(tmp_path):
         opened(path, **other, machine=cpu_machine(name="another"), resume=True)
     assert str(error.value) == (
         f"{path}: holds results of another run (hop null there, 1 now; threads 1 there, 2 now; "
-        'name "a CPU of tests, 4 cores" there, "another" now); choose another folder with --out, or '
-        "remove the file"
+        'name "a CPU of tests, 4 cores" there, "another" now); choose another folder with --out, '
+        "or remove the file"
     )
     assert len(read_result(path)["rows"]) == 1
 

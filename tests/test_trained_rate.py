@@ -11,6 +11,7 @@ from h2ot_edge import Engine, read_clip, zoo
 from h2ot_edge.benchmarks.motion.detector import CLEAN
 from h2ot_edge.benchmarks.motion.motions import MotionSet
 from h2ot_edge.cli import main
+from h2ot_edge.errors import UsageError
 from h2ot_edge.export.training.run import unvaried
 from h2ot_edge.export.training.sampling import FPS, Sampler
 from h2ot_edge.rates import Resampling, frame_times, trained_fps

@@ -145,8 +145,9 @@ def _check_somebody(path: str, clip: Clip) -> None:
     if clip.keypoints.shape[-1] == 3:
         seen &= clip.keypoints[..., 2] != 0
     if not seen.any():
+        frames = len(clip.keypoints)
         raise InputError(
-            f"{path}: nobody is in view in any of its {len(clip.keypoints)} frames; see what the detector "
+            f"{path}: nobody is in view in any of its {frames} frames; see what the detector "
             "wrote, or name somebody else with --person"
         )
 
