@@ -204,16 +204,37 @@ def _changes(
     for key, old in olds.items():
         name, new = key[1], news.get(key)
         if new is None:
+            yield from _unkept(name, old, rules)
             continue
         problem = _not_comparable(old, new)
         if problem is not None:
             warnings.append(f"{name}: left out, {problem}")
+            if old.problem is None:
+                yield from _unkept(name, old, rules)
             continue
         for metric_name, metric in METRICS.items():
             if metric.kind == old.kind:
                 change = _change(name, metric_name, metric, (old, new), rules)
                 if change is not None:
                     yield change
+
+
+def _unkept(row: str, old: _Subject, rules: Sequence[Rule]) -> Iterator[Change]:
+    """Rules that were to be held against figures which the second result does not have."""
+    for name, metric in METRICS.items():
+        broken = tuple(rule.text for rule in rules if rule.metric == name)
+        before = metric.value(old.figures) if metric.kind == old.kind and broken else None
+        if before is not None:
+            yield Change(
+                row=row,
+                metric=name,
+                before=_finite(before),
+                after=None,
+                unit=metric.unit,
+                ratio=None,
+                spread=None,
+                failed=broken,
+            )
 
 
 def _not_comparable(old: _Subject, new: _Subject) -> str | None:

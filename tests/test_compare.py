@@ -279,3 +279,24 @@ def test_rules_of_wrong_units_and_figures():
         "no figure 'p95'; did you mean 'p99'? (known: p50, p90, p99, p999, max, mj, missed, load, "
         "memory, device_memory, drift_mm, mpjpe, flops)"
     )
+
+
+@pytest.mark.parametrize("rows", [[cold_row()], [cold_row(), latency_row(60.0, valid=False)]])
+def test_a_row_that_is_gone_or_not_valid_breaks_its_rule(rows):
+    with pytest.raises(Regression) as error:
+        compare(document(), document(rows=rows), ["p50>+5%"])
+    assert str(error.value) == (
+        f"1 of {len(error.value.report['changes'])} figures: {latency_row()['id']}: p50 20 -> unknown ms "
+        "breaks p50>+5%"
+    )
+
+
+def test_streams_that_wait_otherwise_are_left_out():
+    other = stream_row()
+    other["figures"]["lookahead"] = 20
+    found = compared(document(), document(rows=[cold_row(), other]))
+    assert [change.row for change in found.changes if change.metric == "missed"] == []
+    assert (
+        f"{stream_row()['id']}: left out, lookahead is 4 in the first result and 20 in the second"
+        in (found.warnings)
+    )
