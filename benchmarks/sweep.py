@@ -12,6 +12,7 @@ from h2ot_edge._files import sha256_of
 from h2ot_edge.benchmarks.bench.figures import achieved, latency_figures, latency_problems
 from h2ot_edge.benchmarks.bench.models import describe_model
 from h2ot_edge.benchmarks.bench.noise import judged
+from h2ot_edge.benchmarks.bench.provenance import without_folders
 from h2ot_edge.benchmarks.bench.results import Result, Row
 from h2ot_edge.benchmarks.bench.subject import INSIDE, Subject, open_subject
 from h2ot_edge.benchmarks.energy import Recorder
@@ -94,7 +95,7 @@ class Sweep:
 
     def _leave_out(self, options: ExportOptions, error: Exception) -> None:
         _logger.warning("%s is left out: %s", _words(options), error)
-        self._left_out[_words(options)] = str(error)
+        self._left_out[_words(options)] = without_folders(str(error))
 
     def _check(self, found: "list[ExportOptions] | list[Exported]") -> None:
         """Raise if nothing but the unpruned network is there."""

@@ -7,7 +7,7 @@ from bench_documents import document
 from machine_trees import AGX_ORIN_6_2, DESKTOP_4090, tree
 
 from h2ot_edge import system
-from h2ot_edge.benchmarks.bench.provenance import command_words, machine_of
+from h2ot_edge.benchmarks.bench.provenance import command_words, machine_of, without_folders
 from h2ot_edge.benchmarks.bench.results import check_document
 from h2ot_edge.system import CpuClock
 
@@ -71,3 +71,15 @@ def test_of_paths_only_the_last_part_is_told():
     assert command_words(words) == ["h2ot-bench", "x.onnx", "--out=...", "y.onnx", "0:27,1:9"]
     words = ["--out", "/home/john", "--clips", "/home/john doe/my clips/x.npz", "--data=/a=b/c.npz"]
     assert command_words(words) == ["--out", "...", "--clips", "x.npz", "--data=c.npz"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("/home/joe/w.bin: a pickle", "w.bin: a pickle"),
+        ("C:\\me\\w.bin holds 1/2 of it", "w.bin holds 1/2 of it"),
+        ("nothing to hide, 5 ms", "nothing to hide, 5 ms"),
+    ],
+)
+def test_messages_name_no_folder(text, told):
+    assert without_folders(text) == told

@@ -13,7 +13,7 @@ from h2ot_edge._names import versions_of
 from h2ot_edge.cuda import open_cuda
 from h2ot_edge.errors import H2OTError
 
-__all__ = ["command_words", "machine_of", "named_content"]
+__all__ = ["command_words", "machine_of", "named_content", "without_folders"]
 
 _LIBRARIES = (
     *("numpy", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt_rtx", "cuda-python"),
@@ -63,6 +63,11 @@ def command_words(words: Sequence[str]) -> list[str]:
         named = "..." if "--out" in (before, option) else re.split(r"[/\\]", value)[-1]
         found.append(f"{option}{equals}{named}" if equals or not option else option)
     return found
+
+
+def without_folders(text: str) -> str:
+    """A message in which absolute paths are told by their last part."""
+    return re.sub(r"(?<!\w)(?:[A-Za-z]:|~)?[/\\](?:[\w.~-]*[/\\])*(?=[\w.-])", "", text)
 
 
 def named_content(path: Path) -> str:

@@ -14,6 +14,7 @@ from h2ot_edge._bars import NamedProgress
 from h2ot_edge.benchmarks.bench.figures import achieved, latency_figures, latency_problems
 from h2ot_edge.benchmarks.bench.models import describe_model
 from h2ot_edge.benchmarks.bench.noise import judged
+from h2ot_edge.benchmarks.bench.provenance import without_folders
 from h2ot_edge.benchmarks.bench.results import Result, Row
 from h2ot_edge.benchmarks.cost import cost_of
 from h2ot_edge.benchmarks.energy import Recorder
@@ -133,7 +134,7 @@ class Peers:
     def _leave_out(self, contender: Contender, why: str) -> None:
         _logger.warning("%s is left out: %s", _key(contender), why)
         unknown = self._result.document["models"][self.id_of(contender)]["unknown"]
-        line = f"left out on {contender.backend}: {why}"
+        line = f"left out on {contender.backend}: {without_folders(why)}"
         if line not in unknown:
             unknown.append(line)
         self._result.write()
