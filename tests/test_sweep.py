@@ -195,7 +195,7 @@ def test_a_checkpoint_is_that_of_every_point_it_fits(tmp_path, capsys):
     assert curve(document)[f"{NAME}-tps-0x5+1x3-tri"]["keep"] == "0:5,1:3"
     (noted,) = document["models"][DENSE]["unknown"]
     reason = noted.removeprefix("tps 0:5,1:3 tra is left out: ")
-    assert reason.startswith(f"{weights}: not a checkpoint of small base, 9 frames with TRA: ")
+    assert reason.startswith("dense.pt: not a checkpoint of small base, 9 frames with TRA: ")
     assert capsys.readouterr().err == (
         f"h2ot-bench sweep: warning: tps 0:5,1:3 tra is left out: {reason}\n"
     )
