@@ -94,8 +94,9 @@ class Sweep:
         return wanted
 
     def _leave_out(self, options: ExportOptions, error: Exception) -> None:
-        _logger.warning("%s is left out: %s", _words(options), error)
-        self._left_out[_words(options)] = without_folders(str(error))
+        why = without_folders(str(error))
+        _logger.warning("%s is left out: %s", _words(options), why)
+        self._left_out[_words(options)] = why
 
     def _check(self, found: "list[ExportOptions] | list[Exported]") -> None:
         """Raise if nothing but the unpruned network is there."""
