@@ -85,8 +85,10 @@ def test_eight_threads_of_cameras(engine):
     for camera in range(8):
         own = [pose for pose in seen if pose.id == camera]
         assert [pose.number for pose in own] == list(range(38))
-        expected = run(engine, frames(40, seed=camera), 38)[FRAMES - 3]
-        np.testing.assert_array_equal(own[36].positions, expected)
+        # Which frames a stream is run in depends on who came first.
+        clip = frames(40, seed=camera)
+        turns = [run(engine, clip, newest)[FRAMES - 1 + 36 - newest] for newest in (37, 38)]
+        assert any((own[36].positions == positions).all() for positions in turns)
     assert live.counts.poses == 8 * 38
     assert live.counts.calls < live.counts.windows
 
