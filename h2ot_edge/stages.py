@@ -27,8 +27,8 @@ class Stage:
 class StageTimes:
     """Adds up what stages take; one thread at a time may be in a stage.
 
-    with stages("detect"):
-        found = detector(image, timestamp)
+    `with stages("detect"):` times a block, `stages.each("decode", source)` what comes out of a
+    source.
     """
 
     def __init__(self) -> None:
