@@ -111,9 +111,13 @@ class Inference:
 
         Returns:
             (t, 17, 3) or (n, t, 17, 3) float32, the same frames, as `Poses`, which numpy takes for
-            an array: about the hip, in the unit and the axes of `card.output`. Of arrays on the
-            GPU a `DeviceArray`, one pose a window if the model is seq2frame; it is not copied to
-            the host, so NaN is not looked for.
+            an array: about the hip, in the unit and the axes of `card.output`. `Poses.kept` flags
+            the frames whose token some window kept in its last pruning, if the model tells
+            (`h2ot-export --with-kept`) or keeps the same ones of every window (`tps`); of resampled
+            clips those nearest in time to one. It is None where nobody knows, and where it says
+            nothing: nothing is pruned, or the model is seq2frame and keeps what it answers. Of
+            arrays on the GPU a `DeviceArray`, one pose a window if the model is seq2frame; it is
+            not copied to the host, so NaN is not looked for.
 
         Raises:
             InputError: keypoints, image size or timestamps are not as above; something is missing

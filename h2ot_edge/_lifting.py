@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from h2ot_edge._bars import Progress
 from h2ot_edge._checks import check_finite, check_windows
-from h2ot_edge._gaps import BoolArray
+from h2ot_edge._gaps import BoolArray, seen_in
+from h2ot_edge._kept import KeptTokens, kept_of_source
 from h2ot_edge._on_device import borrow_for_thread, infer_on_device
 from h2ot_edge.backends import Backend
 from h2ot_edge.card import ModelCard
@@ -75,6 +76,7 @@ class Lifting:
         self.overlap = checked_overlap(card, overlap)
         self._backend = backend
         self._card = card
+        self._kept = KeptTokens(card)
         self.least, most = backend.batch_range
         self.batch = max(self.least, min(max_batch, most or max_batch))
 
@@ -111,8 +113,10 @@ class Lifting:
             _refuse_holes(keypoints)
         moved, _ = way.keypoints(_confident(filled.keypoints, way), filled.valid)
         clips, batched = prepare_keypoints(moved, self._card, clip.image_size)
-        lifted = self._lift(clips, progress)
+        lifted, kept = self._lift(clips, progress)
         positions = way.back(lifted if batched else lifted[0])
+        if kept is not None:
+            kept = kept_of_source(kept, way)
         if clip.on_missing == "nan":
             positions = blanked(positions, filled.valid)
         output = self._card.output
@@ -125,6 +129,7 @@ class Lifting:
             valid=filled.valid,
             confidence=_confidence(filled),
             filters=() if way.identity else (f"lifted at {trained_fps(self._card):g} fps",),
+            kept=kept if kept is None or batched else kept[0],
         )
 
     def _way(self, times: Times | None, fps: float | None) -> Resampling:
@@ -148,16 +153,23 @@ class Lifting:
         check_windows(self._card.input.name, windows, self._backend)
         return self._backend.run({self._card.input.name: windows})
 
-    def _lift(self, clips: FloatArray, progress: Progress | None) -> FloatArray:
+    def _lift(
+        self, clips: FloatArray, progress: Progress | None
+    ) -> tuple[FloatArray, BoolArray | None]:
+        """(n, t, 17, 3), and (n, t) whether a frame's token was kept, if that is known."""
         plan = self.plan(clips.shape[0], clips.shape[1])
         out = np.empty((*clips.shape[:3], 3), np.float32)
+        kept = np.zeros(clips.shape[:2], np.bool_) if self._kept.known else None
         for windows in plan.batches():
-            poses = self.run(plan.cut(clips, windows))[self._card.output.name]
+            outputs = self.run(plan.cut(clips, windows))
+            poses = outputs[self._card.output.name]
             check_finite(poses, int(windows[0]))
             plan.join(poses, windows, out)
+            if kept is not None:
+                plan.mark(self._kept.of(outputs), windows, kept)
             if progress is not None:
                 progress(int(windows[-1]) + 1, len(plan))
-        return out
+        return out, kept
 
 
 def _filled(keypoints: FloatArray, times: Times | None, clip: ClipOptions) -> Filled:
@@ -168,7 +180,7 @@ def _filled(keypoints: FloatArray, times: Times | None, clip: ClipOptions) -> Fi
                 "max_gap_s: says nothing with on_missing=None, which fills in nothing; leave one "
                 "of them out"
             )
-        seen = keypoints[..., 2] > 0 if keypoints.shape[-1] == 3 else _all_of(keypoints)
+        seen = seen_in(keypoints)
         return Filled(keypoints=keypoints, seen=seen, valid=seen)
     if clip.on_missing in POLICIES and clip.max_gap_s is None and _complete(keypoints):
         seen = _all_of(keypoints)
@@ -205,7 +217,7 @@ def _all_of(keypoints: FloatArray) -> BoolArray:
 
 def _complete(keypoints: FloatArray) -> bool:
     """Whether nothing is missing, as of most clips; told without a mask as long as the clip."""
-    if keypoints.shape[-1] == 3 and not keypoints[..., 2].all():
+    if keypoints.shape[-1] == 3 and not keypoints[..., 2].min() > 0:
         return False
     # Any NaN or infinity is in the sum. That of absurd keypoints overflows, and fill_missing looks.
     with np.errstate(invalid="ignore", over="ignore"):

@@ -44,8 +44,8 @@ from numpy.typing import NDArray
 from h2ot_edge._files import write_whole
 from h2ot_edge.errors import UsageError
 from h2ot_edge.pose_files.conventions import known_joints, texts
-from h2ot_edge.pose_files.csv_ import times_in_text
-from h2ot_edge.poses import Poses
+from h2ot_edge.pose_files.csv_ import name_of, times_in_text
+from h2ot_edge.poses import Poses, check_axes
 from h2ot_edge.skeleton import JOINTS
 
 __all__ = ["ANGLES", "check_angles_path", "joint_angles", "write_angles"]
@@ -76,7 +76,12 @@ def joint_angles(poses: Poses) -> dict[str, Array]:
 
     Returns:
         Of each of `ANGLES` (t,) or (n, t) degrees, NaN where it is not known.
+
+    Raises:
+        InputError: axes that are not those of the frame: of left-handed ones what is forward would
+            come out as backward.
     """
+    check_axes("joint angles", poses.frame, poses.axes)
     places = np.where(known_joints(poses)[..., None], poses.positions, np.nan).astype(np.float64)
     joint = {name: places[..., number, :] for number, name in enumerate(JOINTS)}
     up = _unit(joint["thorax"] - joint["hip"])
@@ -117,8 +122,9 @@ def check_angles_path(path: str | Path) -> Path:
 def write_angles(path: str | Path, poses: Poses) -> Path:
     """Write the joint angles of poses as CSV, whole or not at all.
 
-    A header, then a row for each frame of each clip: `clip`, `frame`, `time_s` (blank if not known)
-    and a column for each of `ANGLES` with `_deg` behind its name, to a thousandth, blank for NaN.
+    A header, then a row for each frame of each clip: `clip`, `person` (blank if not told), `frame`,
+    `time_s` (blank if not known) and a column for each of `ANGLES` with `_deg` behind its name, to
+    a thousandth, blank for NaN.
 
     Args:
         path: of the file, ends in .csv; a folder that is not there is made.
@@ -128,17 +134,18 @@ def write_angles(path: str | Path, poses: Poses) -> Path:
         The path.
 
     Raises:
+        InputError: as `joint_angles`.
         UsageError: the folder cannot be made, or the name does not end in .csv.
     """
     path = check_angles_path(path)
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["clip", "frame", "time_s", *(f"{name}_deg" for name in ANGLES)])
+    rows.writerow(["clip", "person", "frame", "time_s", *(f"{name}_deg" for name in ANGLES)])
     times = times_in_text(poses)
     for number, clip in enumerate(poses.clips()):
         columns = texts(np.round(np.stack(list(joint_angles(clip).values()), axis=-1), 3))
         for frame, (time, row) in enumerate(zip(times, columns.tolist(), strict=True)):
-            rows.writerow([number, frame, time, *row])
+            rows.writerow([number, name_of(clip), frame, time, *row])
     write_whole(path, text.getvalue().encode())
     return path
 

@@ -136,6 +136,21 @@ class WindowPlan:
         for window, clip, start, pose in zip(windows, clips, starts, poses, strict=False):
             self._fade_in(pose, int(window), int(start), out[clip])
 
+    def mark(self, kept: Indices, windows: Indices, out: NDArray[np.bool_]) -> None:
+        """Flag the frames of a clip that some window kept; what repeats an end is no frame of it.
+
+        Args:
+            kept: (b, k) or (1, k) frames of each window; surplus windows are ignored.
+            windows: numbers from `batches`.
+            out: (n, t), set to true there.
+        """
+        frames = self.starts(windows)[:, None] + kept[: len(windows)]
+        clips = (windows // self.windows_per_clip)[:, None]
+        if self.centred or self.frames < self.window:  # the others lie within their clips
+            inside = (frames >= 0) & (frames < self.frames)
+            frames, clips = frames[inside], np.broadcast_to(clips, frames.shape)[inside]
+        out[clips, frames] = True
+
     def _fade_in(self, poses: FloatArray, window: int, start: int, out: FloatArray) -> None:
         """Write one window of `out` (t, j, 3) over what its predecessors wrote."""
         stop = min(start + self.window, self.frames)

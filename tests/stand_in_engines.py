@@ -88,4 +88,6 @@ def rewrite(path, **changes):
 def windows(count, card, seed=0):
     """(count, f, 17, C) float32."""
     shape = (count, card.frames, 17, card.channels)
-    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
+    made = np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
+    made[..., 2:] = np.abs(made[..., 2:])  # confidences
+    return made

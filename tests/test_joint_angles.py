@@ -8,7 +8,7 @@ import pytest
 from walking_poses import FRAMES, walking_poses
 from written_poses import full
 
-from h2ot_edge import Poses, UsageError
+from h2ot_edge import InputError, Poses, UsageError
 from h2ot_edge.gait import _CURVES, Walk
 from h2ot_edge.joint_angles import ANGLES, check_angles_path, joint_angles, write_angles
 from h2ot_edge.skeleton import JOINTS, MIRROR
@@ -172,17 +172,35 @@ def test_bones_without_length_have_no_angle():
     assert unknown == {"rknee_flexion", "rhip_flexion", "rhip_abduction"}
 
 
+def test_axes_that_may_be_left_handed_are_refused(tmp_path):
+    poses = walking_poses("root").replace(axes=("x right", "y up", "z away"))
+    for call in (joint_angles, lambda poses: write_angles(tmp_path / "a.csv", poses)):
+        with pytest.raises(InputError) as caught:
+            call(poses)
+        assert str(caught.value) == (
+            "joint angles: expected the axes of frame 'root' (x right, y down, z away from the "
+            "camera), got x right, y up, z away; turn the positions into those, else nobody knows "
+            "which way is up"
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
 # files
 
 
 def test_angles_in_a_file(tmp_path):
-    poses = full(2)
+    poses = full(2).replace(people=("Anna", "b"))
     path = write_angles(tmp_path / "new" / "angles.csv", poses)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["clip", "frame", "time_s", *(f"{name}_deg" for name in ANGLES)]
-    assert [(row["clip"], row["frame"]) for row in rows] == [
-        (str(clip), str(frame)) for clip in range(2) for frame in range(6)
+    assert list(rows[0]) == [
+        *("clip", "person", "frame", "time_s"),
+        *(f"{name}_deg" for name in ANGLES),
+    ]
+    assert [(row["clip"], row["person"], row["frame"]) for row in rows] == [
+        (str(clip), name, str(frame))
+        for clip, name in enumerate(["Anna", "b"])
+        for frame in range(6)
     ]
     assert [float(row["time_s"]) for row in rows] == poses.timestamps.tolist() * 2
     for name, expected in joint_angles(poses).items():
@@ -213,6 +231,29 @@ def test_a_walk_has_the_angles_that_it_is_made_of():
     np.testing.assert_allclose(found["rknee_flexion"], knee, atol=1e-3)
     np.testing.assert_allclose(found["rhip_flexion"], hip - 11.6, atol=2.6)
     assert np.ptp(found["relbow_flexion"]) == pytest.approx(29.7, abs=0.3)
+
+
+def test_hips_4_cm_forward_bend_the_published_walk_as_motion_capture_does():
+    """Why people below swing their hips by more: feet, shanks' and thighs' proportions stay."""
+    walk = Walk(stride=0.85)
+    places = walk.joints(np.arange(25) / 25 * 120 / walk.cadence_steps_per_min)
+    joint = {name: places[:, number] for number, name in enumerate(JOINTS)}
+    for name in ("hip", "rhip", "lhip"):
+        joint[name][:] += [0.04, 0, 0]
+    ways = joint["rankle"] - joint["rhip"]
+    reach = np.linalg.norm(ways, axis=-1, keepdims=True)
+    half = reach.max() / 2  # thigh and shank are as long, and straight once
+    ahead = np.stack([-ways[:, 2], 0 * ways[:, 1], ways[:, 0]], axis=-1)
+    ahead /= np.linalg.norm(ahead, axis=-1, keepdims=True)
+    bent = np.sqrt(np.maximum(half**2 - (reach / 2) ** 2, 0))
+    joint["rknee"][:] = joint["rhip"] + ways / 2 + bent * ahead
+    found = joint_angles(Poses(positions=places, frame="world"))
+    low, high = np.percentile(found["rhip_flexion"], [2, 98])
+    assert (low, high) == (pytest.approx(-28, abs=2), pytest.approx(32, abs=2))
+    knee = found["rknee_flexion"]
+    assert 0.4 < knee[:18].argmin() / 25 < 0.6, "straightest before the foot leaves the floor"
+    assert 20 < knee[5:9].mean() < 30
+    assert knee[0] > 20
 
 
 @pytest.mark.shared

@@ -22,6 +22,7 @@ from h2ot_edge import (
 from h2ot_edge.card import OutputConvention
 from h2ot_edge.pose_files import check_poses_path, write_poses
 from h2ot_edge.pose_files.formats import FORMATS
+from h2ot_edge.poses import CAMERA_AXES
 from h2ot_edge.skeleton import JOINTS
 
 
@@ -78,7 +79,7 @@ def test_the_names_in_the_file(path):
         assert saved["unit"] == "m"
         assert saved["frame"] == "camera"
         assert saved["frame_of_reference"] == "camera orientation, origin at the camera"
-        assert saved["axes"].tolist() == ["right", "down", "away"]
+        assert saved["axes"].tolist() == list(CAMERA_AXES)
         assert saved["fps"] == 29.97
         assert ModelCard.from_json(str(saved["card"])) == tiny_card()
         known = {"poses", "joints", "unit", "frame", "axes", "fps", "timestamps", "valid"}
@@ -201,8 +202,8 @@ def test_what_formats_of_motion_capture_do_not_hold(tmp_path, suffix):
     for poses, message in (
         (
             full(3),
-            f"{path}: a {suffix} file holds one clip, got 3; write each of poses.clips() to its "
-            "own, or all of them to one of .npz, .json, .csv",
+            f"{path}: a {suffix} file holds one clip, got 3; write_people writes one file a "
+            "person, or write all of them to one of .npz, .json, .csv",
         ),
         (
             bare(unit="normalised", fps=50.0),

@@ -104,8 +104,16 @@ def test_a_bone_that_is_never_there_is_refused(tmp_path):
     with pytest.raises(InputError) as caught:
         write_poses(tmp_path / "a.bvh", Poses(positions=positions, fps=50.0), tiny_card())
     assert str(caught.value) == (
-        "a.bvh: a .bvh file has every bone, and lforearm is in no frame; write .npz, .json, .csv, "
-        ".trc or .c3d, which leave out what is not there"
+        "a.bvh: a .bvh file has every bone at a length, and in no frame is lforearm; write .npz, "
+        ".json, .csv, .trc or .c3d, which have points"
+    )
+    positions[:, JOINTS.index("lwrist")] = positions[:, JOINTS.index("lelbow")]
+    positions[:, JOINTS.index("head")] = positions[:, JOINTS.index("neck")]
+    with pytest.raises(InputError) as caught:
+        write_poses(tmp_path / "a.bvh", Poses(positions=positions, fps=50.0), tiny_card())
+    assert str(caught.value) == (
+        "a.bvh: a .bvh file has every bone at a length, and of length 0 is head, lforearm; write "
+        ".npz, .json, .csv, .trc or .c3d, which have points"
     )
     assert list(tmp_path.iterdir()) == []
 

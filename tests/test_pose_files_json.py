@@ -10,6 +10,7 @@ from tiny_models import tiny_card
 from written_poses import full, numbers
 
 from h2ot_edge import InputError, ModelCard, Poses, pose_files, read_poses, write_poses
+from h2ot_edge.poses import CAMERA_AXES
 from h2ot_edge.skeleton import JOINTS, PARENTS
 
 SCHEMA = json.loads((Path(pose_files.__file__).parent / "poses.schema.json").read_text())
@@ -26,7 +27,14 @@ def written(path, poses):
 
 
 @pytest.mark.parametrize(
-    "poses", [full(), full(2), Poses(positions=numbers(3, 17, 3))], ids=["full", "several", "bare"]
+    "poses",
+    [
+        full(),
+        full(2),
+        full(2).replace(people=("Anna", "b"), kept=numbers(2, 6) > 0),
+        Poses(positions=numbers(3, 17, 3)),
+    ],
+    ids=["full", "several", "people", "bare"],
 )
 def test_files_are_as_the_schema_says(path, poses):
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
@@ -40,7 +48,7 @@ def test_what_stands_in_a_file(path):
     assert document["parents"] == list(PARENTS)
     assert (document["unit"], document["frame"], document["several"]) == ("m", "camera", False)
     assert document["frame_of_reference"] == "camera orientation, origin at the camera"
-    assert document["axes"] == ["right", "down", "away"]
+    assert document["axes"] == list(CAMERA_AXES)
     assert document["filters"] == list(poses.filters)
     assert document["timestamps"] == poses.timestamps.tolist()
     assert ModelCard.from_json(json.dumps(document["card"])) == tiny_card()

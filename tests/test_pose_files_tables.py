@@ -33,7 +33,7 @@ def positions_of(rows, unit="m"):
 def test_a_table_holds_what_there_is(tmp_path):
     poses = full()
     rows = rows_of(tmp_path / "a.csv", poses)
-    assert len(rows[0]) == 4 + 17 * 5
+    assert len(rows[0]) == 6 + 17 * 5
     np.testing.assert_array_equal(positions_of(rows), poses.positions)
     assert rows[0]["lhip_x_m"] == ""
     for name, expected in (("valid", poses.valid), ("confidence", poses.confidence)):
@@ -41,12 +41,16 @@ def test_a_table_holds_what_there_is(tmp_path):
         np.testing.assert_array_equal(np.float32(found), expected)
     assert [float(row["time_s"]) for row in rows] == poses.timestamps.tolist()
     assert [row["frame"] for row in rows] == list("012345")
-    assert {(row["clip"], row["frame_of_reference"]) for row in rows} == {("0", "camera")}
+    columns = ("clip", "person", "frame_of_reference", "kept")
+    assert {tuple(row[name] for name in columns) for row in rows} == {("0", "", "camera", "")}
 
 
 def test_a_table_of_several_clips(tmp_path):
-    poses = full(3)
+    kept = numbers(3, 6) > 0
+    poses = full(3).replace(people=("Anna", 'B, "2"', "c"), kept=kept)
     rows = rows_of(tmp_path / "a.csv", poses)
+    assert [row["person"] for row in rows] == ["Anna"] * 6 + ['B, "2"'] * 6 + ["c"] * 6
+    assert [row["kept"] for row in rows] == [str(int(flag)) for flag in kept.ravel()]
     assert [(row["clip"], row["frame"]) for row in rows] == [
         (str(clip), str(frame)) for clip in range(3) for frame in range(6)
     ]
@@ -65,8 +69,10 @@ def test_times_and_units_of_a_table(tmp_path):
 def test_a_table_is_plain_text(tmp_path):
     path = write_poses(tmp_path / "a.csv", full(), tiny_card())
     head, *rows, last = path.read_bytes().decode("ascii").split("\n")
-    assert head.startswith("clip,frame,time_s,frame_of_reference,hip_x_m,hip_y_m,hip_z_m,")
-    assert rows[0].startswith("0,0,100.0,camera,")
+    assert head.startswith(
+        "clip,person,frame,time_s,frame_of_reference,kept,hip_x_m,hip_y_m,hip_z_m,"
+    )
+    assert rows[0].startswith("0,,0,100.0,camera,,")
     assert last == ""
     assert not any("\r" in row for row in rows)
 

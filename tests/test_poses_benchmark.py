@@ -5,7 +5,7 @@ import pytest
 from motions import save_motions, walkers
 from real_files import save_real
 
-from h2ot_edge.benchmarks import coordinates, coordinates_picture
+from h2ot_edge.benchmarks.studies import coordinates, coordinates_picture
 from h2ot_edge.poses import Poses
 from h2ot_edge.sample import sample_clip
 

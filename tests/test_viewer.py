@@ -140,6 +140,21 @@ def test_several_clips_are_several_people(tmp_path):
     assert people[0] == {**people[2], "name": "a"}
 
 
+def test_names_and_marks_are_those_of_the_poses(tmp_path):
+    kept = np.arange(40) % 10 == np.array([[0], [5]])
+    both = Poses(positions=np.stack([WALK, WALK + 1]), fps=50, people=("Anna", "b"), kept=kept)
+    document = written(tmp_path, both).document
+    assert [person["name"] for person in document["people"]] == ["Anna", "b"]
+    assert document["kept"] is None
+    for person, flags in zip(document["people"], kept, strict=True):
+        bits = np.frombuffer(base64.b64decode(person["kept"]), np.uint8)
+        np.testing.assert_array_equal(np.unpackbits(bits, count=40, bitorder="little"), flags)
+    document = written(tmp_path, [both, CAMERA.replace(frame="root")], kept=[3]).document
+    assert [person["name"] for person in document["people"]] == ["Anna", "b", "person 3"]
+    assert document["kept"] == [3]
+    assert [person["kept"] for person in document["people"]] == [None] * 3
+
+
 @pytest.mark.parametrize(("kept", "marks"), [(None, None), ([], []), (np.array([39]), [39])])
 def test_kept_frames_may_be_unknown_or_none(tmp_path, kept, marks):
     assert written(tmp_path, kept=kept).document["kept"] == marks
@@ -222,44 +237,48 @@ WORLD = CAMERA.replace(frame="world", axes=WORLD_AXES)
 @pytest.mark.parametrize(
     ("people", "more", "message"),
     [
-        ([], {}, "people: expected poses of at least one, got none"),
+        ([], {}, "people: expected poses of at least one, got none; give Poses"),
         (
             [WALK],
             {},
-            "people: expected Poses, got ndarray; Poses(positions=...) says what the numbers of "
-            "an array mean",
+            "people: expected Poses, got ndarray; make them of an array with Poses(positions=...), "
+            "which says what its numbers mean",
         ),
         (
             CAMERA[:0],
             {},
-            "people: expected a joint that is finite, got none; nothing can be drawn",
+            "people: expected a joint that is finite, got none; see whether anybody was detected",
         ),
         (
             [CAMERA, OTHER],
             {},
-            "person 2: expected 40 frames as person 1 has, got 39; frames in which somebody is "
-            "not there are NaN",
+            "person 2: expected 40 frames as person 1 has, got 39; stack_people fills in the "
+            "frames in which somebody is not there",
         ),
         (
             [CAMERA, WORLD],
             {},
-            "person 2: expected frame 'camera' as person 1 has, got 'world'; a page has one",
+            "person 2: expected frame 'camera' as person 1 has, got 'world'; bring them together, "
+            "or write a page of each",
         ),
         (
             [CAMERA, CAMERA.replace(fps=None)],
             {},
-            "person 2: expected fps 50.0 as person 1 has, got None; a page has one",
+            "person 2: expected fps 50.0 as person 1 has, got None; bring them together, or write "
+            "a page of each",
         ),
         (
             [CAMERA, CAMERA.replace(timestamps=np.arange(40))],
             {},
-            "person 2: expected the timestamps of person 1; a page has one",
+            "person 2: expected the timestamps of person 1; stack_people puts everybody on those "
+            "of a recording",
         ),
         (
             CAMERA.replace(axes=("x right", "y up", "z near")),
             {},
             "person 1: expected the axes of frame 'camera' (x right, y down, z away from the "
-            "camera), got x right, y up, z near; the page would not know which way is up",
+            "camera), got x right, y up, z near; turn the positions into those, else nobody knows "
+            "which way is up",
         ),
         (
             CAMERA,
@@ -267,8 +286,16 @@ WORLD = CAMERA.replace(frame="world", axes=WORLD_AXES)
             "kept: expected frame numbers (k,), got bool (40,); np.flatnonzero makes numbers of "
             "flags",
         ),
-        (CAMERA, {"kept": [0, 40]}, "kept: expected frames 0 to 39, got 40"),
-        (CAMERA, {"kept": [-1, 3]}, "kept: expected frames 0 to 39, got -1"),
+        (
+            CAMERA,
+            {"kept": [0, 40]},
+            "kept: expected frames 0 to 39, got 40; count those of these poses",
+        ),
+        (
+            CAMERA,
+            {"kept": [-1, 3]},
+            "kept: expected frames 0 to 39, got -1; count those of these poses",
+        ),
     ],
 )
 def test_what_cannot_be_shown_is_refused(tmp_path, people, more, message):
@@ -289,4 +316,6 @@ def test_wrong_use_is_refused(tmp_path):
         assert str(caught.value) == f"{tmp_path / path}: {words}"
     with pytest.raises(UsageError) as caught:
         write_page(tmp_path / "page.html", CAMERA, names=["a", "b"])
-    assert str(caught.value) == "names: expected one a person (1), got 2"
+    assert str(caught.value) == (
+        "names: expected one a person (1), got 2; leave them out for those of the poses"
+    )

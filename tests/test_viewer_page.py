@@ -7,7 +7,7 @@ import chromium
 import numpy as np
 import pytest
 
-from h2ot_edge.poses import WORLD_AXES, Poses
+from h2ot_edge.poses import WORLD_AXES, Poses, stack_people
 from h2ot_edge.sample import sample_clip
 from h2ot_edge.viewer import write_page
 
@@ -110,6 +110,34 @@ def test_what_is_not_valid_is_faint_and_said(page):
     assert browser.text("#marks") == "kept by pruning (2)not valid (2 frames)"
     browser.run("location.hash = '#frame=30'")
     browser.wait_for("document.querySelector('#state').textContent === '1 of 17 joints not valid'")
+
+
+def test_who_has_left_is_not_said_to_be_not_valid(page):
+    people = {
+        "Ann": ROOT,
+        "Bo": ROOT[10:30].replace(valid=np.arange(20)[:, None] != np.full(17, 5)),
+    }
+    recording = stack_people(people, starts={"Ann": 0, "Bo": 10})
+    browser = page(recording, "#frame=50")
+    assert browser.text("#state") == ""
+    assert browser.text("#marks") == "not valid (1 frame)"
+    names = "[...document.querySelectorAll('#labels span:not([hidden])')].map((e) => e.textContent)"
+    assert browser.run(names) == ["Ann"]
+    browser.run("location.hash = '#frame=15'")
+    browser.wait_for("document.querySelector('#state').textContent === '17 of 34 joints not valid'")
+
+
+def test_kept_frames_are_those_of_the_people_who_are_shown(page):
+    kept = np.arange(60) % np.array([[10], [4]]) == 0
+    both = Poses(positions=np.stack([ROOT, ROOT]), fps=50, kept=kept)
+    browser = page(both, "#frame=20")
+    marks, state = (f"document.querySelector('#{name}').textContent" for name in ("marks", "state"))
+    assert browser.run(marks) == "kept by pruning (18)"
+    assert browser.run(state) == "kept by pruning"
+    browser.run("location.hash = '#frame=10'")
+    browser.wait_for(f"{state} === 'kept by pruning of 1 of 2'")
+    browser.run("document.querySelectorAll('#people input')[1].click()")
+    browser.wait_for(f"{marks} === 'kept by pruning (6)' && {state} === 'kept by pruning'")
 
 
 def test_people_are_shown_and_hidden(page):

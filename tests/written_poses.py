@@ -19,7 +19,6 @@ def full(*shape, frames=6):
         positions=positions,
         frame="camera",
         unit="m",
-        axes=("right", "down", "away"),
         fps=29.97,
         timestamps=100 + np.arange(frames) / 29.97,
         valid=valid,

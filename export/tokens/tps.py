@@ -1,5 +1,7 @@
 """TPS: keep evenly spaced frames, whatever they show."""
 
+from h2ot_edge._kept import evenly_spaced
+
 
 def positions(frames: int, keep: int, always: int | None) -> list[int]:
     """`keep` of `frames` positions, evenly spaced, the first and the last included.
@@ -9,9 +11,7 @@ def positions(frames: int, keep: int, always: int | None) -> list[int]:
     """
     if keep == 1:
         return [(frames - 1) // 2 if always is None else always]
-    # Whole-number rounding: the same positions on every machine.
-    gaps = keep - 1
-    chosen = [(2 * i * (frames - 1) + gaps) // (2 * gaps) for i in range(keep)]
+    chosen: list[int] = evenly_spaced(frames, keep).tolist()
     if always is not None and always not in chosen:
         inner = chosen[1:-1] or chosen
         nearest = min(inner, key=lambda position: abs(position - always))

@@ -91,7 +91,7 @@ def write(file: BinaryIO, poses: Poses, card: ModelCard, name: str) -> None:
     """Write one clip in metres, whose frame rate is known.
 
     Raises:
-        InputError: the frames are not at even times, or a bone is in no frame.
+        InputError: the frames are not at even times, or a bone is in no frame or has no length.
     """
     check_even(poses, name)
     positions = _CM * positions_y_up(poses)
@@ -115,12 +115,13 @@ def _lengths(poses: Poses, name: str) -> dict[str, float]:
     finite = np.asarray(np.isfinite(poses.positions).all(axis=-1))
     found = median_lengths(poses.positions, poses.valid & finite)
     found = np.where(np.isnan(found), median_lengths(poses.positions, finite), found)
-    absent = [bone for bone, length in zip(BONES, found, strict=True) if not length > 0]
-    if absent:
-        raise InputError(
-            f"{name}: a .bvh file has every bone, and {', '.join(absent)} is in no frame; write "
-            ".npz, .json, .csv, .trc or .c3d, which leave out what is not there"
-        )
+    for trouble, which in (("in no frame", np.isnan(found)), ("of length 0", found == 0)):
+        if which.any():
+            bones = ", ".join(bone for bone, so in zip(BONES, which, strict=True) if so)
+            raise InputError(
+                f"{name}: a .bvh file has every bone at a length, and {trouble} is {bones}; write "
+                ".npz, .json, .csv, .trc or .c3d, which have points"
+            )
     return dict(zip(BONES, (_CM * found).tolist(), strict=True))
 
 

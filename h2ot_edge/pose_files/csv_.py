@@ -3,9 +3,11 @@
 | column | |
 | --- | --- |
 | `clip` | 0 to n - 1; 0 of one clip |
+| `person` | the name; blank if not told |
 | `frame` | 0 to t - 1 |
 | `time_s` | the timestamp, else frame / fps; blank if neither is known |
 | `frame_of_reference` | `root`, `camera` or `world`, whose axes are those of `Poses` |
+| `kept` | 1, or 0 where token pruning dropped the frame; blank if not known |
 | `JOINT_x_m`, `JOINT_y_m`, `JOINT_z_m` | metres; blank if there is no pose |
 | `JOINT_valid` | 1, or 0 where the joint rests on no observation |
 | `JOINT_confidence` | of the 2-D keypoint |
@@ -25,21 +27,30 @@ from h2ot_edge.card import ModelCard
 from h2ot_edge.pose_files.conventions import texts
 from h2ot_edge.poses import Poses
 
-__all__ = ["times_in_text", "write"]
+__all__ = ["name_of", "times_in_text", "write"]
+
+_FIRST = ("clip", "person", "frame", "time_s", "frame_of_reference", "kept")
 
 
 def write(file: BinaryIO, poses: Poses, card: ModelCard, name: str) -> None:
     """Write one clip or n."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["clip", "frame", "time_s", "frame_of_reference", *_columns(poses)])
+    rows.writerow([*_FIRST, *_columns(poses)])
     times = times_in_text(poses)
     for number, clip in enumerate(poses.clips()):
-        cells = zip(times, _cells(clip), strict=True)
+        who, kept = name_of(clip), _flags(clip)
+        cells = enumerate(zip(times, kept, _cells(clip), strict=True))
         rows.writerows(
-            [number, frame, time, poses.frame, *row] for frame, (time, row) in enumerate(cells)
+            [number, who, frame, time, poses.frame, flag, *row]
+            for frame, (time, flag, row) in cells
         )
     file.write(text.getvalue().encode())
+
+
+def name_of(clip: Poses) -> str:
+    """Who is in one clip, '' if that is not told."""
+    return "".join(clip.people)
 
 
 def times_in_text(poses: Poses) -> list[str]:
@@ -50,6 +61,12 @@ def times_in_text(poses: Poses) -> list[str]:
     if poses.fps is None:
         return [""] * frames
     return [f"{frame / poses.fps:.9g}" for frame in range(frames)]
+
+
+def _flags(clip: Poses) -> list[str]:
+    if clip.kept is None:
+        return [""] * len(clip)
+    return [str(int(flag)) for flag in clip.kept]
 
 
 def _columns(poses: Poses) -> Iterator[str]:

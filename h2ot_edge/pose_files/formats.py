@@ -20,12 +20,14 @@ class Format:
         write: takes the open file, poses that fit, the card, and the file's name.
         read: takes the file's path; None if poses in it cannot be read back whole.
         motion: it is one for motion capture: one clip, in metres, at a frame rate.
+        gaps: it can say that nobody is there.
         library: what writes it, and the extra that brings it.
     """
 
     write: Callable[[BinaryIO, Poses, ModelCard, str], None]
     read: Callable[[Path], Poses] | None = None
     motion: bool = False
+    gaps: bool = True
     library: tuple[str, str] | None = None
 
 
@@ -35,6 +37,6 @@ FORMATS: Mapping[str, Format] = {
     ".csv": Format(write=csv_.write),
     ".trc": Format(write=trc.write, motion=True),
     ".c3d": Format(write=c3d_.write, motion=True, library=("c3d", "files")),
-    ".bvh": Format(write=bvh.write, motion=True),
+    ".bvh": Format(write=bvh.write, motion=True, gaps=False),
 }
 """By suffix."""

@@ -28,9 +28,13 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "fps": (int, float, type(None)),
     "timestamps": (list, type(None)),
     "filters": (list,),
+    "people": (list,),
     "several": (bool,),
     "clips": (list,),
 }
+_ALONG = ("positions", "valid", "confidence")
+_MAY_LACK: dict[str, Any] = {"people": []}
+"""What a file without it, as some are, stands for."""
 
 
 def write(file: BinaryIO, poses: Poses, card: ModelCard, name: str) -> None:
@@ -47,6 +51,7 @@ def write(file: BinaryIO, poses: Poses, card: ModelCard, name: str) -> None:
         "fps": poses.fps,
         "timestamps": None if poses.timestamps is None else poses.timestamps.tolist(),
         "filters": poses.filters,
+        "people": poses.people,
         "card": card.to_dict(),
         "several": poses.ndim == 4,
         "clips": [_clip(clip) for clip in poses.clips()],
@@ -56,7 +61,7 @@ def write(file: BinaryIO, poses: Poses, card: ModelCard, name: str) -> None:
 
 def read(path: Path) -> Poses:
     """Read what `write` wrote."""
-    document = _document(path)
+    document = {**_MAY_LACK, **_document(path)}
     for key, types in _TYPES.items():
         if key not in document:
             raise InputError(f"{key} is missing")
@@ -67,9 +72,10 @@ def read(path: Path) -> Poses:
     clips = document["clips"]
     if not document["several"] and len(clips) != 1:
         raise InputError(f"clips: expected 1 where several is false, got {len(clips)}")
-    parts = {key: _array(clips, key) for key in ("positions", "valid", "confidence")}
+    parts: dict[str, Any] = {name: _array(clips, name) for name in _ALONG}
+    parts["kept"] = _kept(clips)
     if not document["several"]:
-        parts = {key: array[0] for key, array in parts.items()}
+        parts = {key: None if array is None else array[0] for key, array in parts.items()}
     return Poses(
         **parts,
         unit=document["unit"],
@@ -79,6 +85,7 @@ def read(path: Path) -> Poses:
         joints=_words(document, "joints"),
         axes=_words(document, "axes"),  # type: ignore[arg-type]  # checked there
         filters=_words(document, "filters"),
+        people=_words(document, "people"),
     )
 
 
@@ -87,6 +94,7 @@ def _clip(clip: Poses) -> dict[str, Any]:
         "positions": _nested(clip.positions),
         "valid": clip.valid.tolist(),
         "confidence": _nested(clip.confidence),
+        "kept": None if clip.kept is None else clip.kept.tolist(),
     }
 
 
@@ -117,15 +125,25 @@ def _document(path: Path) -> dict[str, Any]:
 
 def _array(clips: list[Any], key: str) -> NDArray[Any]:
     """(n, t, 17, ...) of all clips."""
-    dtype = np.bool_ if key == "valid" else np.float32
+    flags = key in ("valid", "kept")
     try:
         lists = [clip[key] for clip in clips]
-        array = np.array(lists, None if key == "valid" else dtype)  # null becomes NaN
+        array = np.array(lists, None if flags else np.float32)  # null becomes NaN
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{key}: expected lists of one length in every clip") from error
-    if key == "valid" and array.dtype != np.bool_:
-        raise InputError(f"valid: expected true and false, got {array.dtype}")
+    if flags and array.dtype != np.bool_:
+        raise InputError(f"{key}: expected true and false, got {array.dtype}")
     return array
+
+
+def _kept(clips: list[dict[str, Any]]) -> NDArray[Any] | None:
+    """(n, t); None unless every clip has it."""
+    told = [clip.get("kept") is not None for clip in clips]
+    if not any(told):
+        return None
+    if not all(told):
+        raise InputError(f"kept: expected it of all clips or of none, got {sum(told)}")
+    return _array(clips, "kept")
 
 
 def _times(times: list[Any] | None) -> NDArray[np.float64] | None:

@@ -8,9 +8,12 @@
 | `frame_of_reference` | text | the frame in words |
 | `fps`, `timestamps` | one number, (t,) float64 seconds | only if they are known |
 | `valid`, `confidence` | (..., t, 17) bool, float32 | as in `Poses` |
+| `people` | (n,) text, of one clip (1,) | their names, only if they are told |
+| `kept` | (t,) or (n, t) bool | frames whose tokens were kept, only if they are known |
 | `card` | text | the model's card, JSON; `ModelCard.from_json` reads it |
 
-Those of version 0.1.0 have neither `frame`, `timestamps`, `valid`, `confidence` nor `filters`.
+Those of version 0.1.0 have neither `frame`, `timestamps`, `valid`, `confidence`, `filters`,
+`people` nor `kept`.
 """
 
 from pathlib import Path
@@ -45,6 +48,8 @@ def write(file: BinaryIO, poses: Poses, card: ModelCard, name: str) -> None:
         "card": card.to_json(),
         "fps": poses.fps,
         "timestamps": poses.timestamps,
+        "people": poses.people or None,
+        "kept": poses.kept,
     }
     np.savez(file, **{key: value for key, value in arrays.items() if value is not None})
 
@@ -59,6 +64,7 @@ def read(path: Path) -> Poses:
             f"its arrays ({', '.join(sorted(archive)) or 'none'}); read_clip reads keypoints"
         )
     valid: Any = archive.get("valid")
+    kept: Any = archive.get("kept")
     return Poses(
         positions=_numbers(archive, "poses"),
         joints=_words(archive, "joints"),
@@ -70,6 +76,8 @@ def read(path: Path) -> Poses:
         valid=valid,
         confidence=_numbers(archive, "confidence"),
         filters=_words(archive, "filters"),
+        people=_words(archive, "people"),
+        kept=kept,
     )
 
 

@@ -12,18 +12,28 @@ from h2ot_edge._names import look_up
 from h2ot_edge.errors import InputError
 from h2ot_edge.poses import checks, moving
 from h2ot_edge.poses.as_array import AsArray
-from h2ot_edge.poses.moving import WORLD_AXES
+from h2ot_edge.poses.axes import AXES, CAMERA_AXES, WORLD_AXES, check_axes
+from h2ot_edge.poses.parts import clip_of, part_of
+from h2ot_edge.poses.stacking import stack_people
 from h2ot_edge.poses.upright import up_from_tilt
 from h2ot_edge.poses.viewing import camera_matrix
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["CAMERA_AXES", "WORLD_AXES", "Frame", "Poses", "Unit", "up_from_tilt"]
+__all__ = [
+    "AXES",
+    "CAMERA_AXES",
+    "WORLD_AXES",
+    "Frame",
+    "Poses",
+    "Unit",
+    "check_axes",
+    "stack_people",
+    "up_from_tilt",
+]
 
 Frame = Literal["root", "camera", "world"]
 Unit = Literal["m", "normalised"]
-
-CAMERA_AXES = ("x right", "y down", "z away from the camera")
 
 _HINTS = {
     "to_camera": "it moves what is about the root, once",
@@ -49,7 +59,7 @@ class Poses(AsArray):
         frame: `root`: about the hip, in the camera's orientation; `camera`: from the camera;
             `world`: z up, see `to_world`.
         unit: `m`, or `normalised`, where 1 is about half the image's width at the person.
-        axes: directions of x, y and z.
+        axes: directions of x, y and z; those of `AXES` for the frame if not given.
         fps: frames a second; None if unknown.
         timestamps: (t,) float64 seconds, rising; None if unknown.
         valid: (..., t, 17) bool; False where the joint's pose rests on no observation. All if
@@ -57,6 +67,9 @@ class Poses(AsArray):
         confidence: (..., t, 17) float32 of the 2-D keypoints; 1 if not given.
         filters: what was done to the poses of the network, in order, with parameters.
         joints: names in the order of the joint axis.
+        people: who is in each of the n clips, or in the one; empty if not told.
+        kept: (t,) or (n, t) bool, the frames whose token pruning kept to the end; None if nobody
+            knows or it says nothing, see `Engine.infer`.
 
     Raises:
         InputError: arrays that do not fit each other, or values out of range.
@@ -66,27 +79,33 @@ class Poses(AsArray):
     positions: FloatArray
     frame: Frame = "root"
     unit: Unit = "m"
-    axes: tuple[str, str, str] = CAMERA_AXES
+    axes: tuple[str, str, str] = None  # type: ignore[assignment]  # filled in by __post_init__
     fps: float | None = None
     timestamps: NDArray[np.float64] | None = None
-    valid: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled in by __post_init__
+    valid: NDArray[np.bool_] = None  # type: ignore[assignment]
     confidence: FloatArray = None  # type: ignore[assignment]
     filters: tuple[str, ...] = ()
     joints: tuple[str, ...] = JOINTS
+    people: tuple[str, ...] = ()
+    kept: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         look_up("frame", self.frame, dict.fromkeys(("root", "camera", "world")))
         look_up("unit", self.unit, dict.fromkeys(("m", "normalised")))
-        checks.check_words(self.axes, self.joints)
+        axes = AXES[self.frame] if self.axes is None else self.axes
+        checks.check_words(axes, self.joints)
         positions = checks.positions_of(self.positions)
         places = positions.shape[:-1]
         parts = {
             "positions": positions,
+            "axes": axes,
             "valid": checks.flags_of(self.valid, places),
             "confidence": checks.confidence_of(self.confidence, places),
             "fps": checks.fps_of(self.fps),
             "timestamps": checks.timestamps_of(self.timestamps, places[-2]),
             "filters": tuple(self.filters),
+            "people": checks.people_of(self.people, places[:-2]),
+            "kept": checks.kept_of(self.kept, places[:-1]),
         }
         for name, value in parts.items():
             object.__setattr__(self, name, value)
@@ -99,7 +118,7 @@ class Poses(AsArray):
         """The clips of (n, t, 17, 3), each (t, 17, 3); of one clip itself."""
         if self.ndim == 3:
             return (self,)
-        return tuple(self._clip(number) for number in range(len(self)))
+        return tuple(clip_of(self, number) for number in range(len(self)))
 
     def to_metric(
         self,
@@ -245,13 +264,13 @@ class Poses(AsArray):
         if isinstance(index, str):
             return self.positions[..., look_up("joint", index, _PLACE), :]
         if isinstance(index, slice):
-            return self._part(index)
+            return part_of(self, index)
         if (
             self.ndim == 4
             and isinstance(index, SupportsIndex)
             and not isinstance(index, np.ndarray)
         ):
-            return self._clip(range(len(self))[index])
+            return clip_of(self, range(len(self))[index])
         return self.positions[index]
 
     def _check(self, doing: str, frame: Frame) -> None:
@@ -264,26 +283,3 @@ class Poses(AsArray):
             raise InputError(
                 f"{doing}: expected poses of frame {frame!r}, got {self.frame!r}; {_HINTS[doing]}"
             )
-
-    def _clip(self, number: int) -> "Poses":
-        return self.replace(
-            positions=self.positions[number],
-            valid=self.valid[number],
-            confidence=self.confidence[number],
-        )
-
-    def _part(self, part: slice) -> "Poses":
-        """Some clips, or some frames of one."""
-        changes: dict[str, Any] = {
-            name: getattr(self, name)[part] for name in ("positions", "valid", "confidence")
-        }
-        step = 1 if part.step is None else part.step
-        if self.ndim == 3:
-            if step < 0:
-                raise InputError(
-                    f"poses: expected a step forward in time, got {step}; np.asarray(poses) can be "
-                    "taken in any order"
-                )
-            changes["fps"] = None if self.fps is None else self.fps / step
-            changes["timestamps"] = None if self.timestamps is None else self.timestamps[part]
-        return self.replace(**changes)

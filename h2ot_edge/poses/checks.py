@@ -16,6 +16,8 @@ __all__ = [
     "confidence_of",
     "flags_of",
     "fps_of",
+    "kept_of",
+    "people_of",
     "positions_of",
     "timestamps_of",
 ]
@@ -60,6 +62,39 @@ def confidence_of(confidence: Any, places: tuple[int, ...]) -> FloatArray:
         raise InputError(f"confidence: expected {places}, got {array.shape}")
     if not np.isfinite(array).all():
         raise InputError("confidence: holds NaN or infinity; 0 is that of what was not seen")
+    return _read_only(array)
+
+
+def people_of(people: Any, clips: tuple[int, ...]) -> tuple[str, ...]:
+    """Names, one a clip, all distinct; or none.
+
+    Args:
+        people: names.
+        clips: (n,), or () of one clip.
+    """
+    if isinstance(people, str):  # whose letters would be names
+        raise InputError(f"people: expected a tuple of names, got the text {people!r}")
+    names = tuple(people)
+    count = clips[0] if clips else 1
+    if names and len(names) != count:
+        raise InputError(f"people: expected a name for each of {count}, or none, got {len(names)}")
+    if not all(isinstance(name, str) and name and name.isprintable() for name in names):
+        raise InputError(f"people: expected texts that can be printed, got {names!r}")
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"people: expected distinct names, got {twice!r} more than once")
+    return names
+
+
+def kept_of(kept: Any, frames: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """(t,) or (n, t) bool, or None."""
+    if kept is None:
+        return None
+    array = np.asarray(kept)
+    if array.dtype != np.bool_ or array.shape != frames:
+        raise InputError(
+            f"kept: expected bool {frames}, a flag for each frame, got {array.dtype} {array.shape}"
+        )
     return _read_only(array)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from h2ot_edge.bones import median_lengths
 from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge.poses.axes import WORLD_AXES, check_axes
 from h2ot_edge.poses.root import root_track
 from h2ot_edge.poses.size import scale_from_bones, scale_from_height, statures
 from h2ot_edge.poses.upright import floor_height, world_axes
@@ -16,11 +17,9 @@ from h2ot_edge.poses.viewing import seen_from
 if TYPE_CHECKING:
     from h2ot_edge.poses import Poses
 
-__all__ = ["WORLD_AXES", "to_camera", "to_metric", "to_world"]
+__all__ = ["to_camera", "to_metric", "to_world"]
 
 Array = NDArray[np.float64]
-
-WORLD_AXES = ("x to the camera's right", "y ahead of the camera", "z up")
 
 _LEAST_JOINTS = 4
 """Two would do if they were exact."""
@@ -52,6 +51,7 @@ def to_metric(
 
 def to_camera(poses: "Poses", keypoints: ArrayLike, camera: Array) -> "Poses":
     """See `Poses.to_camera`."""
+    check_axes("to_camera", poses.frame, poses.axes)
     times = _times(poses)
     finite = np.isfinite(poses.positions).all(axis=-1)
     counted = np.where(poses.valid & finite, poses.confidence, 0.0)
@@ -67,6 +67,7 @@ def to_camera(poses: "Poses", keypoints: ArrayLike, camera: Array) -> "Poses":
 
 def to_world(poses: "Poses", up: str | ArrayLike, floor: bool) -> "Poses":
     """See `Poses.to_world`."""
+    check_axes("to_world", poses.frame, poses.axes)
     axes = world_axes(up)
     moved = []
     for clip in poses.clips():

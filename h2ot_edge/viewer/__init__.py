@@ -9,13 +9,12 @@ from numpy.typing import ArrayLike
 
 from h2ot_edge._files import write_whole
 from h2ot_edge.errors import InputError, UsageError
-from h2ot_edge.poses import CAMERA_AXES, WORLD_AXES, Poses
+from h2ot_edge.poses import Poses, check_axes
 from h2ot_edge.viewer.page import html_of
 from h2ot_edge.viewer.people import document_of
 
 __all__ = ["check_page_path", "write_page"]
 
-_AXES = {"root": CAMERA_AXES, "camera": CAMERA_AXES, "world": WORLD_AXES}
 _SHARED = ("frame", "unit", "fps")
 """What all people of a page have in common, besides their frames and timestamps."""
 
@@ -51,8 +50,9 @@ def write_page(
         path: of the page, ends in .html; its folder is made, an old file replaced as a whole.
         people: poses of a clip, of n clips that are n people, or of each person. All begin and end
             together: frames in which somebody is not there are NaN.
-        names: of the people; `person 1`, ... if not given.
-        kept: frame numbers, from 0, that token pruning kept; they are marked on the timeline.
+        names: of the people; those of `Poses.people` if not given, else `person 1`, ...
+        kept: frame numbers, from 0, that token pruning kept; they are marked on the timeline. Not
+            given: those of `Poses.kept`, of each person their own.
         title: of the page.
 
     Returns:
@@ -69,7 +69,7 @@ def write_page(
     for number, clip in enumerate(clips, start=1):
         _check_alike(number, clip, clips[0])
     _check_shown(clips)
-    named = _names(names, len(clips))
+    named = _names(names, clips)
     marks = None if kept is None else _frame_numbers(kept, len(clips[0]))
     write_whole(path, html_of(document_of(clips, named, marks), title))
     return path
@@ -78,38 +78,36 @@ def write_page(
 def _clips(people: "Poses | Sequence[Poses]") -> list[Poses]:
     given = [people] if isinstance(people, Poses) else list(people)
     if not given:
-        raise InputError("people: expected poses of at least one, got none")
+        raise InputError("people: expected poses of at least one, got none; give Poses")
     for each in given:
         if not isinstance(each, Poses):
             raise InputError(
-                f"people: expected Poses, got {type(each).__name__}; Poses(positions=...) says "
-                "what the numbers of an array mean"
+                f"people: expected Poses, got {type(each).__name__}; make them of an array with "
+                "Poses(positions=...), which says what its numbers mean"
             )
     return [clip for each in given for clip in each.clips()]
 
 
 def _check_alike(number: int, clip: Poses, first: Poses) -> None:
     """What one page can show; `number` counts from 1."""
-    axes = _AXES[clip.frame]
-    if tuple(clip.axes) != axes:
-        raise InputError(
-            f"person {number}: expected the axes of frame {clip.frame!r} ({', '.join(axes)}), got "
-            f"{', '.join(clip.axes)}; the page would not know which way is up"
-        )
+    check_axes(f"person {number}", clip.frame, clip.axes)
     if len(clip) != len(first):
         raise InputError(
             f"person {number}: expected {len(first)} frames as person 1 has, got {len(clip)}; "
-            "frames in which somebody is not there are NaN"
+            "stack_people fills in the frames in which somebody is not there"
         )
     for name in _SHARED:
         mine, theirs = getattr(clip, name), getattr(first, name)
         if mine != theirs:
             raise InputError(
-                f"person {number}: expected {name} {theirs!r} as person 1 has, got {mine!r}; a "
-                "page has one"
+                f"person {number}: expected {name} {theirs!r} as person 1 has, got {mine!r}; bring "
+                "them together, or write a page of each"
             )
     if not _same(clip.timestamps, first.timestamps):
-        raise InputError(f"person {number}: expected the timestamps of person 1; a page has one")
+        raise InputError(
+            f"person {number}: expected the timestamps of person 1; stack_people puts everybody on "
+            "those of a recording"
+        )
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -118,14 +116,19 @@ def _same(one: Any, other: Any) -> bool:
 
 def _check_shown(clips: Sequence[Poses]) -> None:
     if not any(np.isfinite(clip.positions).all(axis=-1).any() for clip in clips):
-        raise InputError("people: expected a joint that is finite, got none; nothing can be drawn")
+        raise InputError(
+            "people: expected a joint that is finite, got none; see whether anybody was detected"
+        )
 
 
-def _names(names: Sequence[str] | None, people: int) -> list[str]:
+def _names(names: Sequence[str] | None, clips: Sequence[Poses]) -> list[str]:
     if names is None:
-        return [f"person {number}" for number in range(1, people + 1)]
-    if len(names) != people:
-        raise UsageError(f"names: expected one a person ({people}), got {len(names)}")
+        return ["".join(clip.people) or f"person {n}" for n, clip in enumerate(clips, start=1)]
+    if len(names) != len(clips):
+        raise UsageError(
+            f"names: expected one a person ({len(clips)}), got {len(names)}; leave them out for "
+            "those of the poses"
+        )
     return [str(name) for name in names]
 
 
@@ -141,5 +144,7 @@ def _frame_numbers(kept: ArrayLike, frames: int) -> list[int]:
         )
     for number in (int(array.min()), int(array.max())):
         if not 0 <= number < frames:
-            raise InputError(f"kept: expected frames 0 to {frames - 1}, got {number}")
+            raise InputError(
+                f"kept: expected frames 0 to {frames - 1}, got {number}; count those of these poses"
+            )
     return [int(number) for number in np.unique(array)]

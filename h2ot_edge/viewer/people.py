@@ -33,7 +33,7 @@ def document_of(
     Args:
         clips: (t, 17, 3) each; alike in all but what people do.
         names: of the people.
-        kept: frame numbers, or None where nothing is known of them.
+        kept: frame numbers for all of them; None for those that `Poses.kept` flags.
     """
     first = clips[0]
     return {
@@ -46,11 +46,14 @@ def document_of(
         "fps": first.fps,
         "times": None if first.timestamps is None else _text(first.timestamps, "<f8"),
         "kept": None if kept is None else list(kept),
-        "people": [_person(clip, name) for clip, name in zip(clips, names, strict=True)],
+        "people": [
+            _person(clip, name, clip.kept if kept is None else None)
+            for clip, name in zip(clips, names, strict=True)
+        ],
     }
 
 
-def _person(clip: Poses, name: str) -> dict[str, Any]:
+def _person(clip: Poses, name: str, kept: Array | None) -> dict[str, Any]:
     positions = np.asarray(clip.positions, np.float64)
     seen = np.asarray(np.isfinite(positions).all(axis=-1))
     heads = _heads(positions, seen)
@@ -64,6 +67,7 @@ def _person(clip: Poses, name: str) -> dict[str, Any]:
         "heads": _text(heads, "<f4"),
         "steps": _text(words, "<i2"),
         "valid": None if clip.valid.all() else _bits(clip.valid),
+        "kept": None if kept is None else _bits(kept),
         "error": float(f"{np.abs(wrong).max():.2g}"),
         "filters": list(clip.filters),
     }

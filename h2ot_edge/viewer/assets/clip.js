@@ -6,11 +6,20 @@ function bytesOf(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
+/** Flags, eight to a byte; null where there are none. */
+function bitsOf(text) {
+  return text === null ? null : bytesOf(text);
+}
+
+function isSet(bits, place) {
+  return ((bits[place >> 3] >> (place & 7)) & 1) === 1;
+}
+
 /** Positions in the frame of the data, NaN where there is no joint, and which joints count. */
 function personOf(given, frames, joints) {
   const heads = new Float32Array(bytesOf(given.heads).buffer);
   const steps = new Int16Array(bytesOf(given.steps).buffer);
-  const bits = given.valid === null ? null : bytesOf(given.valid);
+  const bits = bitsOf(given.valid);
   const positions = new Float64Array(steps.length);
   const valid = new Uint8Array(frames * joints);
   for (let place = 0; place < valid.length; place++) {
@@ -19,10 +28,20 @@ function personOf(given, frames, joints) {
       const step = steps[3 * place + axis];
       positions[3 * place + axis] = step === MISSING ? NaN : heads[head + axis] + step * heads[head + 3];
     }
-    const flagged = bits === null || (bits[place >> 3] >> (place & 7)) & 1;
+    const flagged = bits === null || isSet(bits, place);
     valid[place] = flagged && !Number.isNaN(positions[3 * place]) ? 1 : 0;
   }
-  return { name: given.name, filters: given.filters, error: given.error, positions, valid, shown: true };
+  const { name, filters, error } = given;
+  const stay = stayOf(positions, joints);
+  return { name, filters, error, positions, valid, stay, kept: bitsOf(given.kept ?? null), shown: true };
+}
+
+/** The first and the last frame with a joint; of who is never there none is between them. */
+function stayOf(positions, joints) {
+  const frameOf = (place) => Math.floor(place / (3 * joints));
+  const there = (number) => !Number.isNaN(number);
+  const first = positions.findIndex(there);
+  return first < 0 ? [0, -1] : [frameOf(first), frameOf(positions.findLastIndex(there))];
 }
 
 /** Seconds at which frames begin; a rate that is not known is taken to be 30 a second. */
@@ -42,7 +61,8 @@ class Clip {
     this.from = this.seconds[0];
     this.step = last > 0 ? (this.seconds[last] - this.from) / last : 1 / (given.fps ?? 30);
     this.until = this.seconds[last] + this.step;
-    this.keptAt = new Set(given.kept ?? []);
+    this.marked = given.kept === null ? null : new Set(given.kept);
+    this.knowsKept = this.marked !== null || this.people.some((person) => person.kept !== null);
     this.suffix = given.unit === "m" ? " m" : "";
   }
 
@@ -58,16 +78,29 @@ class Clip {
     return low;
   }
 
+  /** Whether of several people somebody has not come yet, or has left. */
+  isAway(person, frame) {
+    const [first, last] = person.stay;
+    return this.people.length > 1 && (frame < first || frame > last);
+  }
+
   /** Of a frame: how many joints of those who are shown count, and how many there are. */
   countAt(frame) {
     let valid = 0;
     let all = 0;
     for (const person of this.people) {
-      if (!person.shown) continue;
+      if (!person.shown || this.isAway(person, frame)) continue;
       all += this.size;
       for (let joint = 0; joint < this.size; joint++) valid += person.valid[frame * this.size + joint];
     }
     return { valid, all };
+  }
+
+  /** Of a frame: how many of those who are shown and there it was kept of, and how many that is known of. */
+  keptAt(frame) {
+    if (this.marked !== null) return { kept: this.marked.has(frame) ? 1 : 0, all: 1 };
+    const known = this.people.filter((one) => one.shown && one.kept !== null && !this.isAway(one, frame));
+    return { kept: known.filter((one) => isSet(one.kept, frame)).length, all: known.length };
   }
 
   isSeen(person, frame) {

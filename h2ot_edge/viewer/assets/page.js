@@ -76,54 +76,18 @@ function draw() {
   if (!stage) return;
   stage.pose(frame);
   stage.draw();
-  drawAxes();
-  if (many) drawLabels();
+  drawAxes(stage, $("axes").firstElementChild);
+  if (many) drawLabels(stage, clip, frame, $("labels"));
   $("joint").hidden = true;
 }
 
 function stateOf(frame) {
   const { valid, all } = clip.countAt(frame);
   const words = [];
-  if (clip.keptAt.has(frame)) words.push(make("li", "kept by pruning", "kept"));
+  const { kept, all: known } = clip.keptAt(frame);
+  if (kept) words.push(make("li", kept < known ? `kept by pruning of ${kept} of ${known}` : "kept by pruning", "kept"));
   if (valid < all) words.push(make("li", valid ? `${all - valid} of ${all} joints not valid` : "not valid", "lost"));
   return words;
-}
-
-function drawAxes() {
-  const picture = $("axes").firstElementChild;
-  const lines = stage.directions().map(([x, y, z], axis) => ({ x, y, z, name: "xyz"[axis] }));
-  lines.sort((one, other) => other.z - one.z); // the nearest last
-  picture.replaceChildren(...lines.flatMap(({ x, y, z, name }) => {
-    const line = document.createElementNS(picture.namespaceURI, "line");
-    const text = document.createElementNS(picture.namespaceURI, "text");
-    line.setAttribute("x2", 24 * x);
-    line.setAttribute("y2", 24 * y);
-    line.setAttribute("opacity", z > 0.5 ? 0.5 : 1);
-    text.setAttribute("x", 33 * x);
-    text.setAttribute("y", 33 * y);
-    text.textContent = name;
-    return [line, text];
-  }));
-}
-
-/** Names over heads; of names that would cover each other the nearest. */
-function drawLabels() {
-  const tops = clip.people.map((person, number) => (person.shown ? stage.topOf(number, state.frame) : null));
-  const placed = [];
-  const order = tops.map((top, number) => ({
-    top,
-    label: $("labels").children[number],
-    wide: Math.min(8 * clip.people[number].name.length + 12, 144),
-  }));
-  order.sort((one, other) => (one.top?.away ?? 0) - (other.top?.away ?? 0));
-  for (const { top, label, wide } of order) {
-    const besides = ([x, y, other]) => Math.abs(x - top.x) > (wide + other) / 2 || Math.abs(y - top.y) > 20;
-    const free = top && placed.every(besides);
-    label.hidden = !free;
-    if (!free) continue;
-    placed.push([top.x, top.y, wide]);
-    label.style.transform = `translate(${top.x}px, ${top.y - 12}px) translate(-50%, -100%)`;
-  }
 }
 
 /** Say what is under the pointer. */
@@ -152,9 +116,10 @@ function nameJoint(event) {
 
 function writeMarks() {
   const kinds = [];
-  if (clip.kept !== null) kinds.push(["kept", `kept by pruning (${clip.keptAt.size})`]);
+  const kept = timeline.kept.filter((share) => share > 0).length;
+  if (clip.knowsKept) kinds.push(["kept", `kept by pruning (${kept})`]);
   const lost = timeline.lost.filter((share) => share > 0).length;
-  if (lost) kinds.push(["lost", `not valid (${lost} frames)`]);
+  if (lost) kinds.push(["lost", `not valid (${lost} frame${lost === 1 ? "" : "s"})`]);
   $("marks").replaceChildren(...kinds.map(([name, words]) => {
     const made = make("span");
     made.append(make("i", "", name), words);

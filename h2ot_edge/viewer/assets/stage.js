@@ -165,10 +165,14 @@ class Stage {
     return [middleOf(lows.filter(Number.isFinite), 0.02)].filter(Number.isFinite);
   }
 
+  bodyOf(person) {
+    return bodyOf(person, this.clip.people.length);
+  }
+
   paint() {
     const { clip } = this;
     const colours = { left: new THREE.Color(colourOf("left")), right: new THREE.Color(colourOf("right")) };
-    const bodies = clip.people.map((_, person) => new THREE.Color(bodyOf(person, clip.people.length)));
+    const bodies = clip.people.map((_, person) => new THREE.Color(this.bodyOf(person)));
     const colour = (place) => colours[clip.sideOf(place % clip.size)] ?? bodies[Math.floor(place / clip.size)];
     this.spheres.paint(colour);
     this.sticks.paint(colour);

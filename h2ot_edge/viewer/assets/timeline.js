@@ -18,8 +18,12 @@ class Timeline {
     this.count();
   }
 
-  /** Of each frame the share of joints that do not count. */
+  /** Of each frame the share of joints that do not count, and of people it was kept of. */
   count() {
+    this.kept = Float32Array.from({ length: this.clip.frames }, (_, frame) => {
+      const { kept, all } = this.clip.keptAt(frame);
+      return all ? kept / all : 0;
+    });
     this.lost = Float32Array.from({ length: this.clip.frames }, (_, frame) => {
       const { valid, all } = this.clip.countAt(frame);
       return all ? 1 - valid / all : 0;
@@ -51,7 +55,9 @@ class Timeline {
     box(colourOf("done"), 0, frame + 1, 14, 16);
     const kept = colourOf("kept");
     // A gap shows that two neighbours are two, as long as there is room for it.
-    for (const number of clip.keptAt) box(kept, number, number + (pitch > 3 ? 0.7 : 1), 3, 9);
+    this.kept.forEach((share, number) => {
+      if (share > 0) box(kept, number, number + (pitch > 3 ? 0.7 : 1), 12 - 9 * share, 9 * share);
+    });
     const lost = colourOf("lost");
     this.lost.forEach((share, number) => {
       if (share > 0) box(lost, number, number + 1, 32, 3 + 6 * share);
