@@ -16,6 +16,7 @@ from h2ot_edge._names import look_up
 from h2ot_edge.errors import InputError
 from h2ot_edge.layouts import LAYOUTS
 from h2ot_edge.pose_files import check_poses_path, write_poses
+from h2ot_edge.rates import rate_of
 from h2ot_edge.readers import FORMATS, SUFFIXES, Found, Track, format_of_archive, read_found
 from h2ot_edge.readers.archives import (
     checked_fps,
@@ -25,6 +26,7 @@ from h2ot_edge.readers.archives import (
 )
 from h2ot_edge.readers.found import natural
 from h2ot_edge.spec import FloatArray
+from h2ot_edge.tracking.found import tracked
 
 __all__ = ["Clip", "check_poses_path", "read_clip", "read_clips", "write_poses"]
 
@@ -37,12 +39,12 @@ class Clip:
 
     Attributes:
         keypoints: (t, 17, 2|3) float32: x right, y down, and a confidence if there are three;
-            the joints of `h2ot_edge.skeleton`. Frames that the file has not, if such were allowed,
-            are NaN with confidence 0.
+            the joints of `h2ot_edge.skeleton`. Frames without the person are NaN with confidence 0.
         image_size: (width, height) in pixels, in which case x and y are pixels; None if unknown.
-        fps: frames a second; None if unknown.
+        fps: frames a second, the usual one if there are timestamps; None if unknown.
         person: the tracker's name for the person; None if no tracker ran.
         people: everybody whom the tracker knew.
+        timestamps: (t,) seconds of the frames, which go before `fps`; None if unknown.
     """
 
     keypoints: FloatArray
@@ -50,6 +52,7 @@ class Clip:
     fps: float | None = None
     person: str | None = None
     people: tuple[str, ...] = ()
+    timestamps: NDArray[np.float64] | None = None
 
 
 def read_clip(
@@ -61,7 +64,8 @@ def read_clip(
     person: int | str | None = None,
     fps: float | None = None,
     image_size: Sequence[float] | None = None,
-    allow_missing: bool = False,
+    allow_missing: bool = True,
+    track: bool = False,
 ) -> Clip:
     """Read a clip, whatever wrote it down.
 
@@ -78,17 +82,20 @@ def read_clip(
         layout: a key of `h2ot_edge.layouts.LAYOUTS`, if the number of joints does not tell.
         person: whom to take, by the tracker's number; None for the person with the highest total
             score, or without a tracker for the strongest of each frame.
-        fps: frames a second; goes before what the file says.
+        fps: frames a second; goes before what the file says, its timestamps too.
         image_size: (width, height) in pixels; goes before what the file says. Needed where x and y
             are shares of the image, as MediaPipe has them.
-        allow_missing: frames without the person are NaN with confidence 0 instead of an error.
+        allow_missing: frames without the person are NaN with confidence 0, which `Engine.infer`
+            fills in; False makes them an error.
+        track: give ids to people who have none (`h2ot_edge.tracking`), and take one of them. Files
+            that say who is who stay as they are.
 
     Raises:
         InputError: no such file, another format, not as above, several formats or layouts fit, or
             the person is missing.
         UnknownName: no such format or layout.
     """
-    source = _opened(path, format, layout, fps, image_size)
+    source = _opened(path, format, layout, fps, image_size, track)
     if source.archive is not None:
         if person is not None:
             raise InputError(f"{source.path}: an .npz of clips has no people; leave person out")
@@ -107,13 +114,15 @@ def read_clips(
     layout: str = "auto",
     fps: float | None = None,
     image_size: Sequence[float] | None = None,
-    allow_missing: bool = False,
+    allow_missing: bool = True,
+    track: bool = False,
 ) -> list[Clip]:
     """Read all clips of a file: those of an .npz, or one for each person whom a tracker followed.
 
     The clips of people are in the order of their numbers, and each has all the frames of the file,
     so that a frame has the same place in all. Without a tracker there is one clip, of the strongest
-    of each frame.
+    of each frame; `track` runs one. `Recording.without_short` of `h2ot_edge.recording` leaves out
+    who was there for a moment only.
 
     Args:
         path: the file, or the folder.
@@ -121,14 +130,14 @@ def read_clips(
         layout: as in `read_clip`.
         fps: as in `read_clip`; for all clips.
         image_size: as in `read_clip`; for all clips.
-        allow_missing: frames without the person are NaN with confidence 0 instead of an error. Who
-            comes or goes during the clip needs this.
+        allow_missing: as in `read_clip`; False refuses people who come or go during the clip.
+        track: as in `read_clip`.
 
     Raises:
         InputError: as `read_clip`, for any of the clips.
         UnknownName: no such format or layout.
     """
-    source = _opened(path, format, layout, fps, image_size)
+    source = _opened(path, format, layout, fps, image_size, track)
     if source.archive is not None:
         count = count_clips(source.archive)
         numbers = range(count) if count > 1 else [None]
@@ -149,6 +158,7 @@ class _Source:
     fps: float | None
     image_size: tuple[float, float] | None
     arrays: Archive | None
+    track: bool
 
     @property
     def archive(self) -> Archive | None:
@@ -159,7 +169,11 @@ class _Source:
 
     @cached_property
     def _found(self) -> tuple[str, Found]:
-        return read_found(self.path, self.format, self.layout, self.arrays)
+        chosen, found = read_found(self.path, self.format, self.layout, self.arrays)
+        if self.track and not found.people and len(found.frame):
+            size = self._size(found)
+            found = tracked(found, str(self.path), image_size=size, fps=self.fps)
+        return chosen, found
 
     def people(self) -> Sequence[str | None]:
         """Everybody whom the tracker knew; None, for whoever is there, if none ran."""
@@ -174,10 +188,21 @@ class _Source:
         chosen, found = self._found
         track = found.track(str(self.path), person, allow_missing)
         _log(self.path, chosen, found, track)
+        size = self._size(found)
+        keypoints = _in_pixels(track.keypoints, size, found)
+        times = track.times if self.fps is None else None
+        fps = found.fps if times is None or len(times) < 2 else round(rate_of(times), 6)
+        clip = self._clip(keypoints, found.image_size, fps)
+        return dataclasses.replace(clip, person=track.person, people=track.people, timestamps=times)
+
+    def _size(self, found: Found) -> tuple[float, float] | None:
         size = self.image_size or found.image_size
-        keypoints = _in_pixels(self.path, track.keypoints, size, found)
-        clip = self._clip(keypoints, found.image_size, found.fps)
-        return dataclasses.replace(clip, person=track.person, people=track.people)
+        if found.shares and size is None:
+            raise InputError(
+                f"{self.path}: x and y are shares of the image's width and height; give its size "
+                "(image_size=(width, height), or --image-size W H on the command line)"
+            )
+        return size
 
     def _clip(
         self, keypoints: FloatArray, image_size: tuple[float, float] | None, fps: float | None
@@ -195,6 +220,7 @@ def _opened(
     layout: str,
     fps: float | None,
     image_size: Sequence[float] | None,
+    track: bool,
 ) -> _Source:
     path = Path(path)
     source = _Source(
@@ -204,6 +230,7 @@ def _opened(
         image_size=checked_size(path, _array(image_size)),
         fps=checked_fps(path, _array(fps)),
         arrays=read_npz(path) if path.suffix.lower() == ".npz" and path.is_file() else None,
+        track=track,
     )
     if not path.exists():
         raise InputError(f"{path}: no such file; expected {SUFFIXES}")
@@ -222,25 +249,20 @@ def _array(value: Any) -> NDArray[Any] | None:
     return None if value is None else np.asarray(value)
 
 
-def _in_pixels(
-    path: Path, keypoints: FloatArray, size: tuple[float, float] | None, found: Found
-) -> FloatArray:
-    if not found.shares:
+def _in_pixels(keypoints: FloatArray, size: tuple[float, float] | None, found: Found) -> FloatArray:
+    if not found.shares or size is None:
         return keypoints
-    if size is None:
-        raise InputError(
-            f"{path}: x and y are shares of the image's width and height; give its size "
-            "(image_size=(width, height), or --image-size W H on the command line)"
-        )
     return keypoints * np.array([*size, 1], np.float32)
 
 
 def _log(path: Path, format: str, found: Found, track: Track) -> None:
+    missing = int(np.isnan(track.keypoints[..., 0]).all(axis=1).sum())
     _logger.info(
-        "%s: read as %s, layout %s, %d frames%s",
+        "%s: read as %s, layout %s, %d frames%s%s",
         path,
         format,
         found.layout,
         len(track.keypoints),
         f", person {track.person} of {', '.join(track.people)}" if track.people else "",
+        f", {missing} of them without the person" if missing else "",
     )

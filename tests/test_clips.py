@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detector_files import FILL
 
 from h2ot_edge.clips import read_clip
 from h2ot_edge.detections import h36m_from_coco
@@ -300,19 +301,17 @@ def test_frames_without_the_tracked_person_are_named(tmp_path):
         detection("3.jpg", idx=7),
     ]
     path = write(tmp_path, document)
-    assert refusal(path) == (
-        f"{path}: the person is missing in 1 of 3 frames: 2.jpg; have them filled in "
-        "(allow_missing=True), or cut the clip there"
+    assert refusal(path, allow_missing=False) == (
+        f"{path}: the person is missing in 1 of 3 frames: 2.jpg; {FILL}"
     )
 
 
 def test_frames_that_the_numbering_skips_are_named(tmp_path):
     names = [f"a1_{number:04}.jpg" for number in (8, 9, 11, 20)]
     path = write(tmp_path, [detection(name) for name in names])
-    assert refusal(path) == (
+    assert refusal(path, allow_missing=False) == (
         f"{path}: the person is missing in 9 of 13 frames: a1_0010.jpg, a1_0012.jpg, a1_0013.jpg, "
-        "a1_0014.jpg, a1_0015.jpg and 4 more; "
-        "have them filled in (allow_missing=True), or cut the clip there"
+        f"a1_0014.jpg, a1_0015.jpg and 4 more; {FILL}"
     )
 
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from detector_files import alphapose, person, refusal, same, wanted, write
+from detector_files import FILL, alphapose, person, refusal, same, wanted, write
 
 from h2ot_edge.clips import read_clip
 
@@ -56,7 +56,8 @@ def test_no_person_can_be_picked_without_a_tracker(tmp_path):
     path = write(tmp_path / "clip.json", [alphapose("0.jpg", person())])
     assert refusal(path, person=1) == (
         f"{path}: expected numbers of people for person=1, but the file has none (no tracker ran); "
-        "leave person out to take the strongest of each frame, or track people first"
+        "leave person out to take the strongest of each frame, or have people tracked (track=True, "
+        "or --track on the command line)"
     )
 
 
@@ -66,23 +67,23 @@ def test_a_crowd_without_a_tracker_is_a_warning(tmp_path, caplog):
     same(read_clip(path), person(seed=1))
     assert caplog.messages == [
         f"{path}: 1 of 1 frames have several people and the file has no tracks; the strongest of "
-        "each frame is taken, who need not be the same person"
+        "each frame is taken, who need not be the same person; have them tracked (track=True, or "
+        "--track on the command line)"
     ]
 
 
 def test_missing_frames_may_be_nan(tmp_path):
     document = [alphapose(f"{at}.jpg", person(seed=at)) for at in (0, 1, 3)]
     path = write(tmp_path / "clip.json", document)
-    keypoints = read_clip(path, allow_missing=True).keypoints
+    keypoints = read_clip(path).keypoints
     assert keypoints.shape == (4, 17, 3)
     assert np.isnan(keypoints[2, :, :2]).all()
     assert (keypoints[2, :, 2] == 0).all()
     np.testing.assert_array_equal(
         keypoints[[0, 1, 3]], wanted(*(person(seed=s) for s in (0, 1, 3)))
     )
-    assert refusal(path) == (
-        f"{path}: the person is missing in 1 of 4 frames: 2.jpg; have them filled in "
-        "(allow_missing=True), or cut the clip there"
+    assert refusal(path, allow_missing=False) == (
+        f"{path}: the person is missing in 1 of 4 frames: 2.jpg; {FILL}"
     )
 
 

@@ -82,3 +82,59 @@ def test_csv_that_is_not_text(tmp_path):
         f"{path}: not readable as CSV ('utf-8' codec can't decode byte 0xff in position 0: invalid "
         "start byte); write it again"
     )
+
+
+def timed(path, *rows):
+    """Rows of frame, time_s, person, image_width, image_height; a blank person is nobody."""
+    cells = ["frame", "time_s", "person", "image_width", "image_height", *header()]
+    return csv(path, cells, *([*row, *(flat(person()) if row[2] else [""] * 51)] for row in rows))
+
+
+def test_csv_with_times_and_an_image_size(tmp_path):
+    rows = [0, 0, 1, 640, 480], [1, 0.1, "", 640, 480], [3, 0.4, 1, 640, 480]
+    clip = read_clip(timed(tmp_path / "a.csv", *rows))
+    assert (clip.image_size, clip.fps, clip.people) == ((640, 480), 6.666667, ("1",))
+    # Frame 2 was left out, and nobody was in frame 1.
+    np.testing.assert_allclose(clip.timestamps, [0, 0.1, 0.25, 0.4])
+    assert np.isnan(clip.keypoints[[1, 2], :, :2]).all()
+    same(type(clip)(keypoints=clip.keypoints[[0, 3]]), person(), person())
+
+
+def test_what_the_caller_says_goes_before_times(tmp_path):
+    path = timed(tmp_path / "a.csv", [0, 0, 1, 640, 480], [1, 0.1, 1, 640, 480])
+    clip = read_clip(path, fps=25, image_size=(1280, 960))
+    assert (clip.fps, clip.timestamps, clip.image_size) == (25, None, (1280, 960))
+
+
+def test_csv_without_any_time(tmp_path):
+    path = timed(tmp_path / "a.csv", [0, "", 1, 640, 480], [1, "", 1, 640, 480])
+    assert read_clip(path).timestamps is None
+
+
+@pytest.mark.parametrize(
+    ("times", "got"),
+    [
+        ((0, 0.1, 0.1), "0.1 for frame 2 after 0.1"),
+        ((0, "", 0.1), "nan for frame 1 after 0"),
+        (("inf", 1, 2), "inf for frame 0"),
+    ],
+)
+def test_times_that_do_not_rise(tmp_path, times, got):
+    path = timed(tmp_path / "a.csv", *([at, time, 1, 640, 480] for at, time in enumerate(times)))
+    assert refusal(path) == (
+        f"{path}: expected times in seconds that rise from frame to frame, got {got}"
+    )
+
+
+def test_image_sizes_that_differ(tmp_path):
+    path = timed(tmp_path / "a.csv", [0, 0, 1, 640, 480], [1, 0.1, 1, 640, 360])
+    assert refusal(path) == (
+        f"{path}: expected one image_width and image_height above 0 in all lines, got 640 x 360 "
+        "and 640 x 480"
+    )
+
+
+def test_others_last_line_may_have_no_end(tmp_path):
+    path = csv(tmp_path / "a.csv", header(), flat(person()), flat(person(seed=1)))
+    path.write_text(path.read_text().rstrip("\n"))
+    same(read_clip(path), person(), person(seed=1))

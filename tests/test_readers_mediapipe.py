@@ -1,7 +1,7 @@
 """readers/mediapipe.py: landmarks as people save them."""
 
 import pytest
-from detector_files import landmarks, person, refusal, same, write
+from detector_files import FILL, landmarks, person, refusal, same, write
 
 from h2ot_edge.clips import read_clip
 
@@ -14,6 +14,8 @@ from h2ot_edge.clips import read_clip
         lambda marks, at: {"frame": at, "landmarks": marks},
         lambda marks, at: {"pose_landmarks": [marks]},
         lambda marks, at: {"landmark": marks},
+        lambda marks, at: [{"landmark": marks}],
+        lambda marks, at: {"pose_landmarks": [{"landmark": marks}]},
         lambda marks, at: {"frame": at, "poseLandmarks": {"landmark": marks}},
         lambda marks, at: [[m["x"], m["y"], m["z"], m["visibility"]] for m in marks],
     ],
@@ -32,9 +34,8 @@ def test_mediapipe(tmp_path, form):
 def test_mediapipe_frames_without_anybody(tmp_path):
     frames = [landmarks(person(33)), None, []]
     path = write(tmp_path / "a.json", frames)
-    assert refusal(path, image_size=(640, 480)) == (
-        f"{path}: the person is missing in 2 of 3 frames: 1, 2; "
-        "have them filled in (allow_missing=True), or cut the clip there"
+    assert refusal(path, image_size=(640, 480), allow_missing=False) == (
+        f"{path}: the person is missing in 2 of 3 frames: 1, 2; {FILL}"
     )
 
 

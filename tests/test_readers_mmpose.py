@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from detector_files import RTMLIB, mmpose, person, refusal, same, split, write
+from detector_files import FILL, RTMLIB, mmpose, person, refusal, same, split, write
 
 from h2ot_edge.clips import read_clip
 
@@ -27,9 +27,8 @@ def test_a_folder_of_mmposes_images(tmp_path, caplog):
         same(read_clip(tmp_path), *people, layout="halpe26")
     assert caplog.messages == [f"{tmp_path}: read as mmpose, layout halpe26, 11 frames"]
     write(tmp_path / "3.json", [])
-    assert refusal(tmp_path) == (
-        f"{tmp_path}: the person is missing in 1 of 11 frames: 3; have them filled in "
-        "(allow_missing=True), or cut the clip there"
+    assert refusal(tmp_path, allow_missing=False) == (
+        f"{tmp_path}: the person is missing in 1 of 11 frames: 3; {FILL}"
     )
     write(tmp_path / "3.json", 3)
     assert refusal(tmp_path) == (
@@ -102,9 +101,8 @@ def test_rtmlib_json(tmp_path):
     same(read_clip(write(tmp_path / "b.json", frames)), *people)
     frames.insert(1, {"keypoints": [], "scores": []})
     path = write(tmp_path / "c.json", frames)
-    assert refusal(path) == (
-        f"{path}: the person is missing in 1 of 3 frames: 1; "
-        "have them filled in (allow_missing=True), or cut the clip there"
+    assert refusal(path, allow_missing=False) == (
+        f"{path}: the person is missing in 1 of 3 frames: 1; {FILL}"
     )
 
 

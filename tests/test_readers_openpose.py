@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from detector_files import openpose, openpose_folder, person, refusal, same, write
+from detector_files import FILL, openpose, openpose_folder, person, refusal, same, write
 
 from h2ot_edge.clips import read_clip
 
@@ -24,12 +24,11 @@ def test_frames_without_anybody_are_missing(tmp_path):
     folder = openpose_folder(
         tmp_path, [openpose(), openpose(person(25)), openpose(), openpose(person(25))]
     )
-    assert refusal(folder) == (
+    assert refusal(folder, allow_missing=False) == (
         f"{folder}: the person is missing in 2 of 4 frames: video_000000000000_keypoints.json, "
-        "video_000000000002_keypoints.json; "
-        "have them filled in (allow_missing=True), or cut the clip there"
+        f"video_000000000002_keypoints.json; {FILL}"
     )
-    assert read_clip(folder, allow_missing=True).keypoints[:, 0, 2].tolist()[::2] == [0, 0]
+    assert read_clip(folder).keypoints[:, 0, 2].tolist()[::2] == [0, 0]
 
 
 def test_openpose_with_tracks(tmp_path):

@@ -96,7 +96,9 @@ def _files(path: Path) -> list[Path]:
 
 def _clips(file: Path) -> list[Clip]:
     """Of tracked people the strongest: the others may be missing in some frames."""
-    return read_clips(file) if file.suffix.lower() == ".npz" else [read_clip(file)]
+    if file.suffix.lower() == ".npz":
+        return read_clips(file)
+    return [read_clip(file, allow_missing=False)]
 
 
 def _windows_of(

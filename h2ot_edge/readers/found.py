@@ -16,7 +16,7 @@ from h2ot_edge.layouts import LAYOUTS
 from h2ot_edge.readers.parsing import listed
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["Found", "Track", "natural"]
+__all__ = ["Found", "Track", "in_order", "natural", "skipped"]
 
 _logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Found:
         shares: whether x and y are shares of the image's width and height, 0 to 1.
         image_size: (width, height), if the file says it.
         fps: if the file says it.
+        times: (frames,) seconds of each, if the file says it; they rise with the frames' names.
     """
 
     layout: str
@@ -49,6 +50,7 @@ class Found:
     shares: bool = False
     image_size: tuple[float, float] | None = None
     fps: float | None = None
+    times: NDArray[np.float64] | None = None
 
     def track(self, source: str, person: str | None, allow_missing: bool) -> "Track":
         """One person, frame by frame.
@@ -64,8 +66,8 @@ class Found:
         """
         chosen = self._chosen(source, person)
         best = self._best_of_each_frame(chosen)
-        names = [*self.frames, *_gaps(self.frames)]
-        order = sorted(range(len(names)), key=lambda at: natural(names[at]))
+        names = [*self.frames, *skipped(self.frames)]
+        order, times = self.clock(source, self.times)
         rows = [best.get(at, -1) for at in order]
         missing = [names[at] for at, row in zip(order, rows, strict=True) if row < 0]
         if missing and not allow_missing:
@@ -73,15 +75,44 @@ class Found:
             raise InputError(
                 f"{source}: {who} is missing in {len(missing)} of {len(names)} "
                 f"frames: {listed(missing)}; "
-                "have them filled in (allow_missing=True), or cut the clip there"
+                "have them filled in (allow_missing=True, or --on-missing interpolate on the "
+                "command line), or cut the clip there"
             )
         converted = LAYOUTS[self.layout].to_h36m(self.keypoints[rows])
         converted[np.array(rows) < 0] = (np.nan, np.nan, 0)
         return Track(
             keypoints=converted,
+            times=times,
             person=self.people[chosen[0]] if self.people else None,
             people=tuple(sorted(set(self.people), key=natural)),
         )
+
+    def clock(
+        self, source: str, own: NDArray[np.float64] | None
+    ) -> tuple[list[int], NDArray[np.float64] | None]:
+        """Places of the frames in their order, behind the last those skipped; and their seconds.
+
+        Args:
+            source: what to call the file in errors.
+            own: (frames,) seconds; None if unknown. Those of skipped frames are in between.
+
+        Raises:
+            InputError: seconds that do not rise.
+        """
+        order = in_order([*self.frames, *skipped(self.frames)])
+        if own is None:
+            return order, None
+        places = [place for place, at in enumerate(order) if at < len(own)]
+        times = own[[order[place] for place in places]]
+        rising = np.isfinite(times) & (np.diff(times, prepend=-np.inf) > 0)
+        if not rising.all():
+            at = int(rising.argmin())
+            raise InputError(
+                f"{source}: expected times in seconds that rise from frame to frame, got "
+                f"{times[at]:g} for frame {self.frames[order[places[at]]]}"
+                + (f" after {times[at - 1]:g}" if at else "")
+            )
+        return order, np.interp(np.arange(len(order)), places, times)
 
     def _chosen(self, source: str, person: str | None) -> NDArray[np.intp]:
         """Numbers of the detections that may be taken."""
@@ -90,8 +121,8 @@ class Found:
         if person is not None and not self.people:
             raise InputError(
                 f"{source}: expected numbers of people for person={person}, but the file has none "
-                "(no tracker ran); leave person out to take the strongest of each frame, or track "
-                "people first"
+                "(no tracker ran); leave person out to take the strongest of each frame, or have "
+                "people tracked (track=True, or --track on the command line)"
             )
         if not self.people:
             self._warn_of_crowds(source)
@@ -125,7 +156,8 @@ class Found:
         if crowded:
             _logger.warning(
                 "%s: %d of %d frames have several people and the file has no tracks; the strongest "
-                "of each frame is taken, who need not be the same person",
+                "of each frame is taken, who need not be the same person; have them tracked "
+                "(track=True, or --track on the command line)",
                 source,
                 crowded,
                 len(self.frames),
@@ -140,11 +172,13 @@ class Track:
         keypoints: (t, 17, 3) float32, Human3.6M's joints, the unit of `Found`.
         person: a tracker's name for the person; None without a tracker.
         people: everybody whom the tracker knew.
+        times: (t,) seconds; None if the file does not say them.
     """
 
     keypoints: FloatArray
     person: str | None
     people: tuple[str, ...]
+    times: NDArray[np.float64] | None
 
 
 def natural(name: str) -> list[tuple[bool, int, str]]:
@@ -153,7 +187,12 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
-def _gaps(names: Sequence[str]) -> list[str]:
+def in_order(names: Sequence[str]) -> list[int]:
+    """Places of the names, in their natural order."""
+    return sorted(range(len(names)), key=lambda at: natural(names[at]))
+
+
+def skipped(names: Sequence[str]) -> list[str]:
     """Frames that the numbering skips: detectors leave out frames in which they found nobody.
 
     Every second or tenth frame of a video is no gap: the step is what all differences share.
@@ -167,7 +206,7 @@ def _gaps(names: Sequence[str]) -> list[str]:
     step = math.gcd(*(b - a for a, b in itertools.pairwise(numbers)))
     if step == 0 or numbers[-1] - numbers[0] > _LONGEST:
         return []
-    skipped = sorted(set(range(numbers[0], numbers[-1], step)) - set(numbers))
+    missing = sorted(set(range(numbers[0], numbers[-1], step)) - set(numbers))
     prefix, first, rest = min(stems, key=lambda stem: int(stem[1]))
     suffix = rest + PurePath(names[0]).suffix
-    return [f"{prefix}{str(number).zfill(len(first))}{suffix}" for number in skipped]
+    return [f"{prefix}{str(number).zfill(len(first))}{suffix}" for number in missing]

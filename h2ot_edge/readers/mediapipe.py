@@ -81,9 +81,14 @@ def _people(frame: Any) -> list[FloatArray] | None:
         return []
     if not isinstance(frame, list):
         return None
-    people = [frame] if len(frame) == _JOINTS and not _is_person(frame[0]) else frame
+    several = [_unwrapped(person) for person in frame]
+    people = [frame] if len(frame) == _JOINTS and not _is_person(several[0]) else several
     found = [_landmarks(person) for person in people]
     return None if any(person is None for person in found) else found  # type: ignore[return-value]
+
+
+def _unwrapped(person: Any) -> Any:
+    return person.get("landmark", person) if isinstance(person, dict) else person
 
 
 def _is_person(value: Any) -> bool:
