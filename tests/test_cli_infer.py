@@ -17,7 +17,7 @@ from tiny_models import answer, save_tiny, tiny_card
 import h2ot_edge
 from h2ot_edge import _bars, cli
 from h2ot_edge.card import ModelCard
-from h2ot_edge.cli import infer_
+from h2ot_edge.cli import infer_, infer_file
 from h2ot_edge.errors import InputError
 
 FLAT = np.zeros((9, 1, 3), np.float32)
@@ -78,12 +78,17 @@ def test_json_is_one_document(model, clip, poses, capsys):
     out, err = capsys.readouterr()
     report = json.loads(out)
     assert report.pop("ms_per_window") > 0
+    (taken,) = report.pop("stages_ms").items()
+    assert taken[0] == "lift"
+    assert taken[1] > 0
     assert report == {
         "output": str(poses),
         "outputs": [str(poses)],
-        "angles": None,
-        "plot": None,
-        "html": None,
+        "files": [{"path": str(poses), "person": None, "first_frame": 0, "frames": 20}],
+        **dict.fromkeys(
+            ("angles", "plot", "plot_angles", "html", "keypoints", "video", "sheet", "frames_drawn")
+        ),
+        "people": [{"name": None, "first_frame": 0, "last_frame": 19, "frames_seen": 20}],
         "frames": 20,
         "gaps": {
             "on_missing": "interpolate",
@@ -226,7 +231,7 @@ def test_folders_are_made_before_the_work(model, clip, tmp_path, capsys, monkeyp
         raise InputError("the work begins")
 
     with monkeypatch.context() as patch:
-        patch.setattr(infer_, "_timed", lift)
+        patch.setattr(infer_, "lift", lift)
         assert cli.infer(arguments) == 2
     assert capsys.readouterr().err == "h2ot-infer: error: the work begins\n"
     assert cli.infer(arguments) == 0
@@ -281,7 +286,7 @@ def test_ctrl_c_is_status_130(model, clip, poses, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(infer_, "read_clip", interrupted)
+    monkeypatch.setattr(infer_file, "read_clip", interrupted)
     assert cli.infer([model, clip, "-o", str(poses)]) == 130
 
 
@@ -347,7 +352,7 @@ def test_help_has_groups_and_defaults(command, prog, capsys):
         assert f"\n{group}\n" in out
     assert "cuda:0 with TensorRT (default: auto)" in " ".join(out.split())
     assert "default: None" not in out
-    assert "default: 0" not in out
+    assert "default: 0)" not in out
 
 
 @pytest.mark.parametrize("command", [cli.main, cli.infer, cli.inspect])
@@ -360,7 +365,7 @@ def test_the_overview_lists_the_commands(capsys):
     assert cli.main(["--help"]) == 0
     out = capsys.readouterr().out
     for line in (
-        r"  infer +lift the 2-D keypoints of a clip to 3-D poses\n",
+        r"  infer +lift a film, or the 2-D keypoints of a clip, to 3-D poses\n",
         r"  inspect +show the card of a model\n",
         r"  export +\S",
     ):
@@ -371,7 +376,7 @@ def test_an_unknown_command_has_a_near_miss(capsys):
     assert cli.main(["infr", "a.onnx"]) == 2
     assert capsys.readouterr().err == (
         "h2ot: error: no command 'infr'; did you mean 'infer'? "
-        "(known: bench, build, cache, doctor, eval, export, infer, inspect, models, train)\n"
+        "(known: bench, build, cache, doctor, eval, export, infer, inspect, live, models, train)\n"
     )
 
 

@@ -92,9 +92,9 @@ def test_what_is_missing_in_json(model, holes, poses, capsys):
 def test_what_is_missing_is_refused_if_so_asked(model, holes, poses, capsys):
     assert cli.infer([model, holes, "-o", str(poses), "-q", "--on-missing", "raise"]) == 2
     assert capsys.readouterr().err == (
-        "h2ot-infer: error: keypoints: 35 of 340 joints are missing (NaN, infinite or confidence "
-        "0): all joints in frames 4 to 5, rknee in frame 9; give them all, or choose another "
-        "on_missing: hold, interpolate or nan\n"
+        "h2ot-infer: error: keypoints: 35 of 340 joints are missing (NaN, infinite, or confidence "
+        "0 or below): all joints in frames 4 to 5, rknee in frame 9; give them all, or choose "
+        "another on_missing: hold, interpolate or nan\n"
     )
     assert not poses.exists()
 
@@ -124,7 +124,8 @@ def test_frames_that_a_file_has_not(model, poses, tmp_path, capsys):
     assert cli.infer([*arguments, "-q", "--on-missing", "raise"]) == 2
     assert capsys.readouterr().err == (
         f"h2ot-infer: error: {clip}: the person is missing in 2 of 10 frames: 3.jpg, 4.jpg; "
-        "have them filled in (allow_missing=True), or cut the clip there\n"
+        "have them filled in (allow_missing=True, or --on-missing interpolate on the command "
+        "line), or cut the clip there\n"
     )
 
 

@@ -1,0 +1,114 @@
+"""From frames to keypoints with ids; what ends it early costs nothing that is done."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from h2ot_edge._interrupts import stopping_on_interrupt
+from h2ot_edge.detectors import Detections, Detector
+from h2ot_edge.keypoint_files import KeypointsWriter
+from h2ot_edge.layouts import LAYOUTS
+from h2ot_edge.recording.people import Recording, RecordingBuilder
+from h2ot_edge.spec import FloatArray
+from h2ot_edge.stages import StageTimes
+from h2ot_edge.tracking import NOBODY, Tracker
+from h2ot_edge.video import Frame, Source, VideoWriter
+
+__all__ = ["Gathered", "detect"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Gathered:
+    """What was found before the source ended, or something else ended it.
+
+    Attributes:
+        recording: everybody who was found; perhaps of no frame.
+        ended_by: Ctrl-C, or the error of the source, the detector or the disk; None if the source
+            came to its end. The caller raises it when what is there has been used.
+    """
+
+    recording: Recording
+    ended_by: BaseException | None = None
+
+
+def detect(
+    source: Source,
+    detector: Detector,
+    tracker: Tracker,
+    *,
+    stages: StageTimes | None = None,
+    keypoints: KeypointsWriter | None = None,
+    copy: VideoWriter | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Gathered:
+    """Find everybody in every frame.
+
+    The first Ctrl-C ends it after the frame that is being looked at.
+
+    Args:
+        source: of the frames.
+        detector: finds people in each. Those that it names itself are not tracked again.
+        tracker: says who is who.
+        stages: times of `decode`, `detect`, `track` and `write` are added to it.
+        keypoints: gets every frame as soon as it is done.
+        copy: gets the images, of a camera that cannot be asked again.
+        progress: called after every frame with how many are done and how many there are, 0 if
+            nobody knows.
+    """
+    stages = stages or StageTimes()
+    builder = RecordingBuilder(source.size, source.fps)
+    ended: BaseException | None = None
+    with stopping_on_interrupt() as interrupted:
+        try:
+            for done, frame in enumerate(_until(interrupted, stages.each("decode", source)), 1):
+                names, points = _people(frame, detector, tracker, stages)
+                with stages("write"):
+                    if copy is not None:
+                        copy.write(frame.image, frame.timestamp)
+                    if keypoints is not None:
+                        keypoints.add(frame.number, frame.timestamp, names, points)
+                builder.add(frame.number, frame.timestamp, names, points)
+                if progress is not None:
+                    progress(done, source.frames or 0)
+        except Exception as error:
+            ended = error
+        if ended is None and interrupted():
+            ended = KeyboardInterrupt()
+    return Gathered(recording=builder.recording(), ended_by=ended)
+
+
+def _until(stop: Callable[[], bool], frames: Iterator[Frame]) -> Iterator[Frame]:
+    for frame in frames:
+        yield frame
+        if stop():
+            return
+
+
+def _people(
+    frame: Frame, detector: Detector, tracker: Tracker, stages: StageTimes
+) -> tuple[Sequence[str], FloatArray]:
+    """Names and keypoints (n, 17, 3) of who is in a frame."""
+    with stages("detect"):
+        found = detector(frame.image, frame.timestamp)
+    with stages("track"):
+        points = LAYOUTS[found.layout].to_h36m(found.keypoints)
+        return named(found, points, tracker, frame.timestamp)
+
+
+def named(
+    found: Detections, points: FloatArray, tracker: Tracker, timestamp: float
+) -> tuple[Sequence[str], FloatArray]:
+    """Names of the people in a frame, and their keypoints; second sights of somebody are dropped.
+
+    Args:
+        found: what the detector gave; its own names go before the tracker's.
+        points: (n, 17, 3) of them.
+        tracker: asked if there are none.
+        timestamp: of the frame, seconds.
+    """
+    if found.people:
+        return found.people, points
+    ids = tracker.update(points, found.scores, timestamp)
+    kept = [place for place, id in enumerate(ids) if id != NOBODY]
+    return [str(ids[place]) for place in kept], points[np.array(kept, np.intp)]

@@ -1,0 +1,132 @@
+"""From frames and poses to a video and a contact sheet."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from h2ot_edge._interrupts import stopping_on_interrupt
+from h2ot_edge.drawing import ContactSheet, SideBySide, caption_of
+from h2ot_edge.errors import InputError
+from h2ot_edge.recording.lifting import Lifted
+from h2ot_edge.spec import FloatArray
+from h2ot_edge.stages import StageTimes
+from h2ot_edge.video import Frame, Source, VideoWriter
+
+__all__ = ["Pictures", "draw"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """What is drawn.
+
+    Attributes:
+        layout: of each picture.
+        video: gets all of them; None for no video.
+        sheet: looks at all of them; None for no contact sheet.
+        title: in every caption, such as the model's name.
+    """
+
+    layout: SideBySide
+    video: VideoWriter | None = None
+    sheet: ContactSheet | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _InFrame:
+    """Who is in a frame, as `SideBySide.draw` takes it."""
+
+    keypoints: FloatArray
+    poses: FloatArray
+    valid: NDArray[np.bool_]
+    ids: Sequence[str]
+
+
+def draw(
+    source: Source,
+    lifted: Lifted,
+    pictures: Pictures,
+    *,
+    stages: StageTimes | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Draw the frames that were lifted; Ctrl-C ends the video after the frame that is being drawn.
+
+    Args:
+        source: the film, from the same frame on.
+        lifted: the people in it.
+        pictures: what to draw.
+        stages: times of `decode`, `draw` and `write` are added to it.
+        progress: called after every picture with how many are done and how many there are.
+
+    Returns:
+        How many were drawn; fewer than there are if it was ended by Ctrl-C, or the film is shorter.
+
+    Raises:
+        InputError: no frame of the film is one that was lifted.
+        As `VideoWriter.write`.
+    """
+    stages = stages or StageTimes()
+    recording = lifted.recording
+    rows = {int(number): row for row, number in enumerate(recording.numbers)}
+    done = 0
+    with stopping_on_interrupt() as interrupted:
+        for frame in stages.each("decode", source):
+            row = rows.pop(frame.number, None)
+            if row is not None:
+                _draw_one(frame, row, lifted, pictures, stages)
+                done += 1
+                if progress is not None:
+                    progress(done, recording.frames)
+            if not rows or interrupted():
+                break
+    if not done:
+        raise InputError(
+            f"{source.name}: none of its frames is one of the {recording.frames} that were lifted; "
+            "name the film that the keypoints are of"
+        )
+    return done
+
+
+def _draw_one(
+    frame: Frame, row: int, lifted: Lifted, pictures: Pictures, stages: StageTimes
+) -> None:
+    with stages("draw"):
+        shown = _in_frame(lifted, row)
+        words = [pictures.title] if pictures.title else []
+        caption = caption_of(frame.number, frame.timestamp, *words)
+        picture = pictures.layout.draw(
+            frame.image, shown.keypoints, shown.poses, shown.ids, caption, valid=shown.valid
+        )
+    with stages("write"):
+        if pictures.video is not None:
+            pictures.video.write(picture, frame.timestamp)
+        if pictures.sheet is not None:
+            pictures.sheet.add(picture, caption)
+
+
+def _in_frame(lifted: Lifted, row: int) -> _InFrame:
+    there = [
+        (person, poses, row - person.first)
+        for person, poses in zip(lifted.recording.people, lifted.poses, strict=True)
+        if person.first <= row < person.stop
+    ]
+    return _InFrame(
+        keypoints=_stacked([_confident(person.keypoints[at]) for person, _, at in there]),
+        poses=_stacked([poses.positions[at] for _, poses, at in there]),
+        valid=np.array([poses.valid[at] for _, poses, at in there], np.bool_).reshape(-1, 17),
+        ids=[person.name for person, _, _ in there],
+    )
+
+
+def _stacked(arrays: Sequence[FloatArray]) -> FloatArray:
+    return np.array(arrays, np.float32).reshape(-1, 17, 3)
+
+
+def _confident(keypoints: FloatArray) -> FloatArray:
+    """(17, 3), sure of everything if the detector says nothing."""
+    if keypoints.shape[-1] == 3:
+        return keypoints
+    return np.column_stack([keypoints, np.ones(len(keypoints), np.float32)])

@@ -1,0 +1,44 @@
+"""Ctrl-C as a wish to come to an end."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from h2ot_edge._interrupts import stopping_on_interrupt
+
+
+def press():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_first_is_noted_and_the_second_ends():
+    with stopping_on_interrupt() as interrupted:
+        assert not interrupted()
+        press()
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            press()
+    with pytest.raises(KeyboardInterrupt):
+        press()
+
+
+def test_what_was_there_before_comes_back_after_an_error():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(ValueError, match="no"), stopping_on_interrupt():
+        raise ValueError("no")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_other_threads_get_no_signals():
+    seen = []
+
+    def work():
+        with stopping_on_interrupt() as interrupted:
+            seen.append(interrupted())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [False]
