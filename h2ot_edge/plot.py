@@ -62,7 +62,7 @@ def plot_sequence(
     figure = new_figure(_WIDTH, _ROW_HEIGHT * len(rows) + 0.6)
     for row, (points, sure) in enumerate(rows):
         _draw_row(figure, (row, len(rows)), points, sure, chosen)
-    return _finished(figure, title, path)
+    return finished(figure, title, path)
 
 
 def plot_frame(
@@ -104,7 +104,7 @@ def plot_frame(
         opaque, people = np.ones(len(JOINTS)), np.stack(list(drawn.values()))
         _draw_panel(figure, (number, len(drawn) + 1), points, opaque, people)
         figure.axes[-1].set_title(label, fontsize=14)
-    return _finished(figure, title, path)
+    return finished(figure, title, path)
 
 
 def new_figure(width: float, height: float, dpi: int = 100) -> Any:
@@ -124,7 +124,8 @@ def save_png(figure: Any, path: str | Path) -> Path:
     return Path(path)
 
 
-def _finished(figure: Any, title: str, path: str | Path) -> Path:
+def finished(figure: Any, title: str, path: str | Path) -> Path:
+    """Write a picture under its title and with the colours of the sides; returns its path."""
     _name(figure, title)
     return save_png(figure, path)
 

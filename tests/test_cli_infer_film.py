@@ -154,7 +154,15 @@ def test_pictures(infer, film, tmp_path, capsys):
     report = told(capsys)
     assert (report["video"], report["sheet"]) == (str(video), str(sheet))
     assert report["frames_drawn"] == FRAMES
-    assert list(report["stages_ms"]) == ["decode", "detect", "track", "write", "lift", "draw"]
+    assert list(report["stages_ms"]) == [
+        "decode",
+        "detect",
+        "track",
+        "write",
+        "lift",
+        "draw",
+        "sheet",
+    ]
     with open_source(video) as source:
         frames = list(source)
     np.testing.assert_allclose([f.timestamp for f in frames], np.arange(FRAMES) / FPS, atol=1e-3)

@@ -43,7 +43,7 @@ class Kept:
         self.pictures.append((int(image[0, 0, 0]), timestamp))
 
     def add(self, image, caption):
-        self.pictures.append((int(image[0, 0, 0]), caption))
+        self.pictures.append((int(image()[0, 0, 0]), caption))
 
 
 @pytest.fixture
@@ -54,8 +54,9 @@ def lifted(tmp_path):
 
 
 def test_every_frame_is_drawn_with_who_is_in_it(lifted):
-    layout, video, sheet, stages, told = Layout(), Kept(), Kept(), StageTimes(), []
-    pictures = Pictures(layout=layout, video=video, sheet=sheet, title="tiny")
+    layout, small, video, sheet = Layout(), Layout(), Kept(), Kept()
+    stages, told = StageTimes(), []
+    pictures = Pictures(layout=layout, video=video, sheet=sheet, small=small, title="tiny")
     done = draw(Film(8), lifted, pictures, stages=stages, progress=lambda *now: told.append(now))
     assert done == 8
     assert told == [(number, 8) for number in range(1, 9)]
@@ -73,14 +74,23 @@ def test_every_frame_is_drawn_with_who_is_in_it(lifted):
     assert valid.all()
     assert video.pictures == [(number, number / 25) for number in range(8)]
     assert [caption for _, caption in sheet.pictures] == [call[4] for call in layout.calls]
-    assert set(stages.as_dict()) == {"decode", "draw", "write"}
+    assert [call[:4] for call in map(str_ids, small.calls)] == [
+        call[:4] for call in map(str_ids, layout.calls)
+    ]
+    assert {call[4] for call in small.calls} == {""}
+    assert set(stages.as_dict()) == {"decode", "draw", "write", "sheet"}
+
+
+def str_ids(call):
+    number, keypoints, poses, ids, *_ = call
+    return number, keypoints.tolist(), poses.tolist(), ids
 
 
 def test_frames_without_anybody_are_drawn_too(lifted):
     layout = Layout()
     only = lifted.recording.only(lambda who: who.name == "2")
     part = type(lifted)(recording=only, poses=lifted.poses[1:], windows=1)
-    draw(Film(8), part, Pictures(layout=layout))
+    draw(Film(8), part, Pictures(layout=layout, video=Kept()))
     _, keypoints, poses, ids, caption, valid = layout.calls[0]
     assert (keypoints.shape, poses.shape, valid.shape, ids) == ((0, 17, 3), (0, 17, 3), (0, 17), [])
     assert caption == "frame 0   0.00 s"
@@ -93,8 +103,8 @@ def test_ctrl_c_ends_it_after_the_picture(lifted):
 
 
 def test_a_film_that_is_longer_or_shorter(lifted):
-    assert draw(Film(20), lifted, Pictures(layout=Layout())) == 8
-    assert draw(Film(5), lifted, Pictures(layout=Layout())) == 5
+    assert draw(Film(20), lifted, Pictures(layout=Layout(), video=Kept())) == 8
+    assert draw(Film(5), lifted, Pictures(layout=Layout(), video=Kept())) == 5
 
 
 def test_another_film(lifted):
@@ -111,5 +121,5 @@ def test_keypoints_without_confidence_are_certain(tmp_path):
     with Engine.load(save_tiny(tmp_path / "tiny.onnx", tiny_card())) as engine:
         lifted = lift(engine, Recording.of_clips([clip], whole=True))
     layout = Layout()
-    draw(Film(4), lifted, Pictures(layout=layout))
+    draw(Film(4), lifted, Pictures(layout=layout, video=Kept()))
     assert (layout.calls[0][1][..., 2] == 1).all()

@@ -13,6 +13,7 @@ from h2ot_edge._names import require
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.infer_options import is_bar_shown
 from h2ot_edge.drawing import ContactSheet, SideBySide, plot_angles
+from h2ot_edge.drawing.images import check_picture_path
 from h2ot_edge.errors import UsageError
 from h2ot_edge.joint_angles import ANGLES, check_angles_path, write_angles
 from h2ot_edge.pose_files import PersonFile, check_fits, check_poses_path, write_people
@@ -85,6 +86,9 @@ class Outputs:
             check_page_path(args.html)
         if args.video:
             check_video_path(args.video)
+        for option in ("plot_angles", "sheet"):
+            if getattr(args, option):
+                check_picture_path(getattr(args, option))
         # Now, not after the work is done.
         if args.plot or args.plot_angles:
             require("matplotlib", "viz")
@@ -164,7 +168,13 @@ class Outputs:
             if args.video:
                 video = VideoWriter(args.video, layout.size, fps=source.fps)
                 files.enter_context(video)
-            pictures = Pictures(layout=layout, video=video, sheet=sheet, title=result.title)
+            pictures = Pictures(
+                layout=layout,
+                video=video,
+                sheet=sheet,
+                small=SideBySide.for_sheet(source.size) if args.sheet else None,
+                title=result.title,
+            )
             with progress_bar("picture", shown=is_bar_shown(args)) as bar:
                 drawn = draw(source, result.lifted, pictures, stages=stages, progress=bar)
             if sheet is not None:

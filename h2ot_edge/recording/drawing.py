@@ -12,7 +12,7 @@ from h2ot_edge.errors import InputError
 from h2ot_edge.recording.lifting import Lifted
 from h2ot_edge.spec import FloatArray
 from h2ot_edge.stages import StageTimes
-from h2ot_edge.video import Frame, Source, VideoWriter
+from h2ot_edge.video import Frame, Image, Source, VideoWriter
 
 __all__ = ["Pictures", "draw"]
 
@@ -22,15 +22,17 @@ class Pictures:
     """What is drawn.
 
     Attributes:
-        layout: of each picture.
+        layout: of the pictures of the video.
         video: gets all of them; None for no video.
-        sheet: looks at all of them; None for no contact sheet.
+        sheet: is asked which it wants; None for no contact sheet.
+        small: layout of the pictures of the sheet; that of the video if None.
         title: in every caption, such as the model's name.
     """
 
     layout: SideBySide
     video: VideoWriter | None = None
     sheet: ContactSheet | None = None
+    small: SideBySide | None = None
     title: str = ""
 
 
@@ -42,6 +44,10 @@ class _InFrame:
     poses: FloatArray
     valid: NDArray[np.bool_]
     ids: Sequence[str]
+
+    def drawn(self, layout: SideBySide, image: Image, caption: str) -> Image:
+        """A picture of them."""
+        return layout.draw(image, self.keypoints, self.poses, self.ids, caption, valid=self.valid)
 
 
 def draw(
@@ -93,18 +99,18 @@ def draw(
 def _draw_one(
     frame: Frame, row: int, lifted: Lifted, pictures: Pictures, stages: StageTimes
 ) -> None:
-    with stages("draw"):
-        shown = _in_frame(lifted, row)
-        words = [pictures.title] if pictures.title else []
-        caption = caption_of(frame.number, frame.timestamp, *words)
-        picture = pictures.layout.draw(
-            frame.image, shown.keypoints, shown.poses, shown.ids, caption, valid=shown.valid
-        )
-    with stages("write"):
-        if pictures.video is not None:
+    shown = _in_frame(lifted, row)
+    words = [pictures.title] if pictures.title else []
+    caption = caption_of(frame.number, frame.timestamp, *words)
+    if pictures.video is not None:
+        with stages("draw"):
+            picture = shown.drawn(pictures.layout, frame.image, caption)
+        with stages("write"):
             pictures.video.write(picture, frame.timestamp)
-        if pictures.sheet is not None:
-            pictures.sheet.add(picture, caption)
+    if pictures.sheet is not None:
+        small = pictures.small or pictures.layout
+        with stages("sheet"):
+            pictures.sheet.add(lambda: shown.drawn(small, frame.image, ""), caption)
 
 
 def _in_frame(lifted: Lifted, row: int) -> _InFrame:
