@@ -5,10 +5,8 @@ the network; people at camera rates, through `LiveSession` as an app has it; mem
 """
 
 import argparse
-import math
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -19,22 +17,14 @@ import numpy as np
 
 from h2ot_edge.benchmarks.accuracy.tables import table
 from h2ot_edge.benchmarks.latency import timed_ns
-from h2ot_edge.clips import Clip
+from h2ot_edge.benchmarks.live_people import Filmed, endless, people_at_a_rate
 from h2ot_edge.engine import Engine
-from h2ot_edge.errors import H2OTError, UsageError
-from h2ot_edge.live import LivePose, Stream, session, stream
-from h2ot_edge.sample import SampleWalk, sample_clip
+from h2ot_edge.errors import H2OTError
+from h2ot_edge.live import Stream, stream
+from h2ot_edge.sample import sample_clip
 from h2ot_edge.spec import FloatArray
 
-__all__ = [
-    "Cameras",
-    "HopCost",
-    "cost_of_a_push",
-    "cost_of_hops",
-    "main",
-    "memory",
-    "people_at_a_rate",
-]
+__all__ = ["HopCost", "cost_of_a_push", "cost_of_hops", "main", "memory"]
 
 MOST = 1.1
 """A stream with hop h may cost this over h of a window for each frame."""
@@ -42,7 +32,6 @@ MOST = 1.1
 MOST_GROWTH_MIB = 2.0
 """Of the process over all pushes after the first tenth; its allocator keeps some pages."""
 
-Filmed = SampleWalk | Clip
 _HOPS = (1, 2, 4, 8)
 _RATES = (30.0, 60.0)
 _PEOPLE = (1, 4, 8)
@@ -68,24 +57,6 @@ class HopCost:
         return self.ratio <= MOST / self.hop
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cameras:
-    """People at a rate.
-
-    Attributes:
-        late_ms: p50, p99, p99.9 of the time from a frame's push to the pose that it completes;
-            infinite if none came.
-        missed: share of poses that were later than the next frame, or never came.
-        dropped: windows that were never run.
-        poses: that came.
-    """
-
-    late_ms: tuple[float, float, float]
-    missed: float
-    dropped: int
-    poses: int
-
-
 def cost_of_hops(
     engine: Engine, clip: Filmed, *, lookahead: int, rounds: int, hops: Sequence[int] = _HOPS
 ) -> tuple[float, list[HopCost]]:
@@ -98,7 +69,7 @@ def cost_of_hops(
         H2OTError: as `stream` and `Stream.push`.
     """
     window = np.zeros((1, engine.card.frames, 17, engine.card.channels), np.float32)
-    frames = _endless(clip)
+    frames = endless(clip)
     made = {h: stream(engine, lookahead=lookahead, hop=h, image_size=clip.image_size) for h in hops}
     for hop, one in made.items():
         for _ in range(one.delay + hop):
@@ -123,54 +94,8 @@ def cost_of_a_push(engine: Engine, clip: Filmed) -> float:
     """Median milliseconds of a push, of which few run the network."""
     hop = engine.card.frames
     made = stream(engine, lookahead=0, hop=hop, image_size=clip.image_size)
-    frames = _endless(clip)
+    frames = endless(clip)
     return float(np.median([_ms(lambda: made.push(frames())) for _ in range(20 * hop)]))
-
-
-def people_at_a_rate(
-    engine: Engine,
-    clip: Filmed,
-    *,
-    people: int,
-    rate: float,
-    seconds: float,
-    lookahead: int,
-    hop: int,
-) -> Cameras:
-    """Push people at a camera's rate, whether or not the network keeps up, and see when poses come.
-
-    Raises:
-        H2OTError: as `session` and `LiveSession.push`.
-    """
-    late: list[float] = []
-    delay = lookahead + hop - 1
-    if int(seconds * rate) <= delay:
-        raise UsageError(
-            f"{seconds:g} s at {rate:g} Hz: no pose can come, its look-ahead and hop wait for "
-            f"{delay} frames; measure for longer"
-        )
-
-    def on_pose(pose: LivePose) -> None:
-        # What it waited for by choice is not late.
-        late.append(pose.latency_s - delay / rate)
-
-    frames, count = _endless(clip), int(seconds * rate)
-    options: dict[str, Any] = {"lookahead": lookahead, "hop": hop, "image_size": clip.image_size}
-    with session(engine, on_pose=on_pose, **options) as live:
-        start = time.monotonic()
-        for number in range(count):
-            time.sleep(max(start + number / rate - time.monotonic(), 0))
-            live.push_many(dict.fromkeys(range(people), frames()), number / rate)
-    wanted = people * (count - delay)
-    ms = np.array(late or [math.inf]) * 1e3
-    in_time = int((ms <= 1e3 / rate).sum())
-    p50, p99, p999 = np.percentile(ms, [50, 99, 99.9]).tolist()
-    return Cameras(
-        late_ms=(p50, p99, p999),
-        missed=1 - in_time / wanted,
-        dropped=live.counts.dropped,
-        poses=len(late),
-    )
 
 
 def memory(engine: Engine, clip: Filmed, *, pushes: int) -> tuple[float, float]:
@@ -180,7 +105,7 @@ def memory(engine: Engine, clip: Filmed, *, pushes: int) -> tuple[float, float]:
         H2OTError: as `stream` and `Stream.push`.
     """
     made = stream(engine, lookahead=0, hop=engine.card.frames, image_size=clip.image_size)
-    frames, sizes = _endless(clip), []
+    frames, sizes = endless(clip), []
     for number in range(pushes):
         made.push(frames())
         if number in (pushes // 10, pushes - 1):
@@ -275,19 +200,6 @@ def _heading(engine: Engine, threads: int | None) -> str:
 def _cycle(made: Stream, frames: Callable[[], FloatArray], hop: int) -> None:
     for _ in range(hop):
         made.push(frames())
-
-
-def _endless(clip: Filmed) -> Callable[[], FloatArray]:
-    """Its next frame at every call, over and over."""
-    number = -1
-
-    def following() -> FloatArray:
-        nonlocal number
-        number = (number + 1) % len(clip.keypoints)
-        frame: FloatArray = clip.keypoints[number]
-        return frame
-
-    return following
 
 
 def _ms(call: Callable[[], object]) -> float:

@@ -7,7 +7,7 @@ import onnx
 
 from h2ot_edge._files import write_whole
 from h2ot_edge._version import __version__
-from h2ot_edge.benchmarks.flops import batch_of, fixed_batch, known_shapes
+from h2ot_edge.benchmarks.flops.counting import batch_of, fixed_batch, known_shapes
 from h2ot_edge.benchmarks.ort_session import bare_session
 from h2ot_edge.card import METADATA_KEY, ModelCard
 from h2ot_edge.errors import ExportError

@@ -12,7 +12,7 @@ import onnxslim
 import torch
 
 from h2ot_edge._version import __version__
-from h2ot_edge.benchmarks.flops import Flops, count_flops
+from h2ot_edge.benchmarks.flops.counting import Flops, count_flops
 from h2ot_edge.card import (
     AT_HIP,
     NEAR_HIP,

@@ -2,14 +2,14 @@
 
 They belong to the published network, not to the graph: HoT's recovering attention, for one,
 projects the same learned queries again for each joint, and the exported graph does not.
-`h2ot_edge.benchmarks.flops` counts what the graph does.
+`h2ot_edge.benchmarks.flops.counting` counts what the graph does.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from h2ot_edge.benchmarks.flops import Flops
+from h2ot_edge.benchmarks.flops.counting import Flops
 from h2ot_edge.export.backbones import Backbone
 
 _ATEN = torch.ops.aten

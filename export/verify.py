@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from h2ot_edge.benchmarks.flops import batch_of
+from h2ot_edge.benchmarks.flops.counting import batch_of
 from h2ot_edge.benchmarks.motion.probe_windows import KINDS, probe_windows
 from h2ot_edge.engines.onnx_model import open_session
 from h2ot_edge.errors import ParityError

@@ -5,7 +5,7 @@ import os
 from functools import partial
 
 import pytest
-from bench_documents import cold_row, cpu_machine, document, latency_row
+from bench_documents import accuracy_row, cold_row, cpu_machine, document, latency_row
 
 from h2ot_edge.benchmarks.bench.results import Result, Row, check_document, read_result
 from h2ot_edge.errors import InputError, OutputError, UsageError
@@ -52,6 +52,16 @@ def test_a_result_is_gone_on_with(tmp_path):
     again.finish()
     assert opened(path, resume=True).document["ended"] is None
     assert opened(path).document["rows"] == []
+
+
+def test_rows_of_a_model_that_became_another_are_removed(tmp_path):
+    result = opened(tmp_path / "result.json")
+    rows = [cold_row(), cold_row(model="other"), accuracy_row(model="other")]
+    rows[2]["figures"]["reference"] = "small"
+    for row in rows:
+        result.add(Row(**row))
+    result.forget("small")
+    assert [row["id"] for row in result.document["rows"]] == [rows[1]["id"]]
 
 
 def test_what_was_measured_otherwise_is_not_gone_on_with(tmp_path):

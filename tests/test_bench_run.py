@@ -1,6 +1,7 @@
 """h2ot-bench on models of two nodes: every row, resuming, models without a card."""
 
 import json
+import time
 from functools import partial
 
 import numpy as np
@@ -10,10 +11,12 @@ from tiny_models import save_tiny, tiny_card
 
 from h2ot_edge import cli
 from h2ot_edge.benchmarks import latency
+from h2ot_edge.benchmarks.bench import power
 from h2ot_edge.benchmarks.bench import run as bench_run
+from h2ot_edge.benchmarks.bench.cold import cold_start
+from h2ot_edge.benchmarks.bench.peak import Peak
 from h2ot_edge.benchmarks.bench.results import read_result
-from h2ot_edge.benchmarks.cold import cold_start
-from h2ot_edge.benchmarks.peak import Peak
+from h2ot_edge.benchmarks.energy import Idle, Meter
 
 WEIGHTS = {"source": "checkpoint", "sha256": "12" * 32, "file": "w.bin"}
 QUICK = ["--seconds", "0.05", "--threads", "1", "--rate", "100", "--no-report", "-q"]
@@ -75,7 +78,7 @@ def test_every_row_of_a_model(model, tmp_path):
 
 
 def _mflop(model):
-    from h2ot_edge.benchmarks.flops import count_flops
+    from h2ot_edge.benchmarks.flops.counting import count_flops
 
     return count_flops(onnx.load(model)).total / 1e6
 
@@ -160,6 +163,56 @@ def test_a_baseline_is_shown(model, tmp_path, capsys):
     capsys.readouterr()
     bench(*words, "--baseline", baseline)
     assert "tiny/onnxruntime/cpu/1/single-host: p50 " in capsys.readouterr().out
+
+
+def test_a_baseline_of_something_else_is_told_before_anything_is_measured(model, tmp_path, capsys):
+    bench(model, *QUICK, "--out", tmp_path / "a", "--scenario", "single")
+    other = save_tiny(tmp_path / "other.onnx", tiny_card())
+    words = [other, *QUICK, "--out", tmp_path / "b", "--baseline", tmp_path / "a/result.json"]
+    assert refused(capsys, *words) == (
+        "h2ot-bench: error: the baseline has no valid row of what is to be measured; rows belong "
+        "together if model, backend, device, threads, scenario and boundary are the same\n"
+    )
+    assert not (tmp_path / "b").exists()
+
+
+def drawing(monkeypatch, watts):
+    """A machine that draws so much; None is one that does not tell."""
+
+    def read():
+        return [watts * time.monotonic()]
+
+    told = {"source": "made up", "rails": ("all",), "read": read, "hz": 20, "shortest_s": 0}
+    meter = watts and Meter(**told, counts=True, ranges=(0.0,))
+    monkeypatch.setattr(power, "open_meter", lambda device: meter)
+    monkeypatch.setattr(power, "why_not", lambda device: "nobody tells")
+    monkeypatch.setattr(power, "idle_power", lambda meter, why: Idle(1.0))
+
+
+def test_energy_that_was_not_known_is_looked_for_again(model, tmp_path, monkeypatch):
+    """Also that of a model without a card, of which only the library's call is timed."""
+    bare = save_tiny(tmp_path / "bare.onnx", tiny_card(batch=1), metadata={})
+    words = [model, bare, *QUICK, "--out", tmp_path / "out", "--scenario", "single", "--resume"]
+    ids = [f"{name}/onnxruntime/cpu/1/single-{what}" for name, what in OF_ENERGY]
+
+    def measured():
+        bench(*words)
+        rows = rows_of(tmp_path / "out")
+        problems = [told for name in ids for told in rows[name]["problems"]]
+        energies = [rows[name]["figures"]["energy"] for name in ids]
+        return [told for told in problems if told.startswith("energy")], energies
+
+    drawing(monkeypatch, None)
+    assert measured() == (["energy: nobody tells"] * 2, [None, None])
+    drawing(monkeypatch, 3.0)
+    problems, energies = measured()
+    assert problems == []
+    assert [energy["mean_w"] for energy in energies] == [pytest.approx(3, rel=0.01)] * 2
+    drawing(monkeypatch, 9.0)
+    assert measured() == ([], energies)
+
+
+OF_ENERGY = [("tiny", "host"), ("bare", "model")]
 
 
 def test_json_is_one_document(model, tmp_path, capsys):

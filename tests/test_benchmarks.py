@@ -2,9 +2,9 @@ import onnx
 import pytest
 import torch
 
-from h2ot_edge.benchmarks.cpu_graph import gemm_call, weight_products
 from h2ot_edge.benchmarks.latency import Latency, in_turns
 from h2ot_edge.benchmarks.plain_motionbert import PlainMotionBERT
+from h2ot_edge.benchmarks.studies.cpu_graph import gemm_call, weight_products
 from h2ot_edge.export.backbones.motionbert import MotionBERT
 from h2ot_edge.export.layers import published_init
 from h2ot_edge.export.network import Lifter, folded

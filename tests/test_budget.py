@@ -9,8 +9,8 @@ from small_networks import options
 
 from h2ot_edge.benchmarks.bench.results import check_document
 from h2ot_edge.benchmarks.bench.subject import Running
-from h2ot_edge.benchmarks.budget import check_curve, choose, plan_of, points_of, way_of
-from h2ot_edge.benchmarks.sweep_plans import identity, unpruned
+from h2ot_edge.benchmarks.sweep.budget import check_curve, choose, plan_of, points_of, way_of
+from h2ot_edge.benchmarks.sweep.plans import identity, unpruned
 from h2ot_edge.errors import CheckFailed, UsageError
 from h2ot_edge.export import TokenPlan
 

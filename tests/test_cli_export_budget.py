@@ -8,9 +8,10 @@ from bench_documents import document, latency_row, model, point
 from small_networks import options
 
 from h2ot_edge import ModelCard, cli
-from h2ot_edge.benchmarks import latency, sweep_plans
+from h2ot_edge.benchmarks import latency
 from h2ot_edge.benchmarks.bench.provenance import machine_of
 from h2ot_edge.benchmarks.bench.results import check_document
+from h2ot_edge.benchmarks.sweep import plans as sweep_plans
 
 EXPORT = ["--backbone", "small", "-q"]
 POINTS = {"dense": ("", 3.0, 0.0), "third": ("1:3", 2.0, 4.0), "ninth": ("1:1", 1.0, 9.0)}

@@ -4,8 +4,8 @@ import onnx
 import pytest
 from tiny_models import save_tiny
 
-from h2ot_edge.benchmarks.cold import cold_start
-from h2ot_edge.benchmarks.memory import device_mib, peak_host_mib
+from h2ot_edge.benchmarks.bench.cold import cold_start
+from h2ot_edge.benchmarks.bench.memory import device_mib, peak_host_mib
 from h2ot_edge.errors import DeviceError
 
 WAY = {"backend": "onnxruntime", "device": "cpu", "threads": 1}

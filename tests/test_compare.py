@@ -18,7 +18,7 @@ from bench_documents import (
 )
 
 from h2ot_edge.benchmarks.compare import compare, compared
-from h2ot_edge.benchmarks.compare_rules import METRICS, Rule
+from h2ot_edge.benchmarks.compare.rules import METRICS, Rule
 from h2ot_edge.errors import InputError, Regression, UnknownName, UsageError
 
 LATENCY = "latency/small/onnxruntime/cpu/1/single/host"

@@ -12,8 +12,8 @@ from reduced_graphs import reduced, source
 from small_networks import graph_of, plan_of, small_network
 from torch.utils.flop_counter import FlopCounterMode
 
-from h2ot_edge.benchmarks.cost import Cost, cost_of
-from h2ot_edge.benchmarks.flops import Flops, count_flops
+from h2ot_edge.benchmarks.flops.cost import Cost, cost_of
+from h2ot_edge.benchmarks.flops.counting import Flops, count_flops
 from h2ot_edge.errors import ExportError
 from h2ot_edge.export.network import Lifter, folded
 from h2ot_edge.export.published_flops import published_flops

@@ -1,6 +1,7 @@
 """What `scripts/verify_on_device` tries on a GPU, on a stand-in for TensorRT and CUDA."""
 
 import itertools
+import json
 import re
 import sys
 from dataclasses import replace
@@ -13,6 +14,9 @@ from tensorrt_stand_in import make_tensorrt
 from tiny_models import save_tiny
 
 from h2ot_edge import _tensorrt
+from h2ot_edge.benchmarks import latency
+from h2ot_edge.benchmarks.bench import run as bench_run
+from h2ot_edge.benchmarks.bench.results import check_document
 from h2ot_edge.benchmarks.device import Setting, building, running, steps_for
 from h2ot_edge.benchmarks.device.setting import NotPossible
 from h2ot_edge.benchmarks.millimetres import millimetres_per_unit
@@ -45,7 +49,7 @@ def setting(cuda, tmp_path, monkeypatch):
     monkeypatch.setenv("H2OT_HOME", str(tmp_path / "home"))
     _tensorrt.tensorrt_library.cache_clear()
     models = {"fp32": str(save_tiny(tmp_path / "tiny.onnx"))}
-    yield Setting(folder=tmp_path, models=models, device="cuda:0", rounds=3, calls=5)
+    yield Setting(folder=tmp_path, models=models, device="cuda:0", rounds=3, calls=5, seconds=0.2)
     _tensorrt.tensorrt_library.cache_clear()
     assert cuda.gpu.misuse == []
 
@@ -72,6 +76,27 @@ def test_steps_pass_where_all_is_well(name, built):
     found = steps_for(("fp32",))[name](built)
     assert found.line.startswith(STEPS[name])
     assert found.figures
+
+
+def test_the_bench_is_in_the_file_that_is_sent_back(built, monkeypatch):
+    """What starts processes of its own, in which there is no stand-in, is left out."""
+    names = ("import_ms", "load_ms", "first_call_ms", "peak_host_mib", "peak_device_mib")
+    monkeypatch.setattr(bench_run, "cold_start", lambda *_, **__: dict.fromkeys(names, 1.0))
+    monkeypatch.setattr(latency, "_LONGEST_WARMUP_S", 0.02)
+    found = steps_for(("fp32",))["bench tensorrt"](built)
+    assert re.fullmatch(r"median \(p99\) in ms: fp32\.tensorrt [\d.]+ \([\d.]+\)", found.line), (
+        found.line
+    )
+    check_document(found.figures, "the file")
+    whats = {
+        row["id"].removeprefix("fp32.tensorrt/tensorrt/cuda:0/all/")
+        for row in found.figures["rows"]
+    }
+    assert whats == {"cold", "multi", "offline", "operators", "stream-30hz-1", *SINGLE}
+    assert str(built.folder) not in json.dumps(found.figures)
+
+
+SINGLE = {f"single-{boundary}" for boundary in ("model", "host", "end_to_end")}
 
 
 def test_a_plan_runs_in_trtexec(built, monkeypatch):

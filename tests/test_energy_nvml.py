@@ -5,8 +5,9 @@ import sys
 import pytest
 from nvml_stand_in import Gpu, Nvml
 
-from h2ot_edge.benchmarks.energy import Unmeasured, open_meter, why_not
-from h2ot_edge.benchmarks.energy.nvml import nvml_meter
+from h2ot_edge.benchmarks.energy import Recorder, Unmeasured, open_meter, why_not
+from h2ot_edge.benchmarks.energy.nvml import nvml_meter, nvml_watch
+from h2ot_edge.benchmarks.energy.sources import open_watch
 
 WHICH = (
     "which GPU of NVML is cuda:{} is not known; set CUDA_DEVICE_ORDER=PCI_BUS_ID, and name whole "
@@ -109,6 +110,33 @@ def test_what_slows_a_gpu_down(machine, tmp_path):
     ]
     gpu.reasons = None
     assert meter.throttled() == []
+
+
+def test_throttling_of_a_gpu_is_seen_where_no_energy_is_measured(machine, tmp_path):
+    gpu = Gpu(reasons=0x20)  # one that does not tell its power
+    nvml = machine(gpu)
+    with Recorder(None, tmp_path, device="cuda:0") as recorder:
+        assert nvml.opened == 1
+    assert recorder.slowed == ("the GPU is slowed down by its driver, too warm",)
+    assert nvml.opened == 0
+    for device in ("cpu", "cuda:1"):
+        with Recorder(None, tmp_path, device=device) as recorder:
+            pass
+        assert recorder.slowed == ()
+    assert nvml.opened == 0
+
+
+def test_a_gpu_that_nobody_can_ask(machine, tmp_path, monkeypatch):
+    machine(ONE, TWO)
+    with pytest.raises(Unmeasured) as caught:
+        nvml_watch(0, {})
+    assert str(caught.value) == WHICH.format(0)
+    with pytest.raises(Unmeasured) as caught:
+        nvml_watch(2, BUS)
+    assert str(caught.value) == "cuda:2 cannot be asked: Invalid Argument"
+    assert open_watch("cuda:0", tmp_path) is None
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert open_watch("cuda:0", tmp_path) is None
 
 
 @pytest.mark.parametrize(

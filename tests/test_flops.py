@@ -4,8 +4,8 @@ import pytest
 from graphs import model_of, node
 from onnx import TensorProto, helper
 
-from h2ot_edge.benchmarks.flops import Flops, count_flops
-from h2ot_edge.benchmarks.shapes import without_weights
+from h2ot_edge.benchmarks.flops.counting import Flops, count_flops
+from h2ot_edge.benchmarks.flops.shapes import without_weights
 from h2ot_edge.errors import ExportError
 
 
@@ -180,7 +180,7 @@ def test_operators_without_a_rule_are_refused(model, what):
         count_flops(model)
     assert str(caught.value) == (
         f"cannot count FLOPs: there is no rule for the operator {what}; export the model with "
-        "plain operators, or add a rule to benchmarks/product_operators.py"
+        "plain operators, or add a rule to benchmarks/flops/product_operators.py"
     )
 
 

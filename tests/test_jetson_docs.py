@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from h2ot_edge import cli
-from h2ot_edge.benchmarks import device_check
 from h2ot_edge.benchmarks.device import PRECISIONS, steps_for
+from h2ot_edge.benchmarks.device import check as device_check
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "jetson.md").read_text()
@@ -52,13 +52,13 @@ def test_the_device_check_parses():
     assert len(given) > 3
     for words in given:
         device_check._parser().parse_args(words[1:])
-    module = "-m h2ot_edge.benchmarks.device_check"
+    module = "-m h2ot_edge.benchmarks.device.check"
     assert [line for line in lines() if line.endswith(f"--entrypoint python h2ot-edge {module}")]
 
 
 def test_options_in_the_text_exist():
     known = "".join(path.read_text() for path in (ROOT / "h2ot_edge" / "cli").glob("*.py"))
-    known += (ROOT / "benchmarks" / "device_check.py").read_text()
+    known += (ROOT / "benchmarks" / "device" / "check.py").read_text()
     ours = re.findall(r"`(?:h2ot-\w+[^`]*)?(--[a-z][a-z-]+)", TEXT)
     others = {"--group-add", "--runtime", "--user", "--system-site-packages"}
     assert {option for option in ours if f'"{option}"' not in known} - others == set()

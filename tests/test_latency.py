@@ -13,7 +13,7 @@ from h2ot_edge.benchmarks.bench.figures import (
     stream_figures,
 )
 from h2ot_edge.benchmarks.latency import Latency, Timed, clock_cost, in_blocks
-from h2ot_edge.benchmarks.live import Cameras
+from h2ot_edge.benchmarks.live_people import Cameras
 
 MS = 1_000_000
 

@@ -10,7 +10,7 @@ import pytest
 from graphs import model_of, node
 from stand_in_engines import RTX, machine_of
 
-from h2ot_edge.benchmarks.operators import (
+from h2ot_edge.benchmarks.bench.operators import (
     OperatorTime,
     figures_of,
     gemm_share,
@@ -25,8 +25,8 @@ import sys
 from pathlib import Path
 sys.modules["onnx"] = sys.modules["torch"] = None
 import numpy as np
-import h2ot_edge.benchmarks.peak
-from h2ot_edge.benchmarks.operators import operator_times
+import h2ot_edge.benchmarks.bench.peak
+from h2ot_edge.benchmarks.bench.operators import operator_times
 how = {"backend": "onnxruntime", "device": "cpu", "threads": 1}
 found = operator_times(Path(sys.argv[1]), **how, windows=np.ones((1, 40, 64), np.float32))
 print(sorted(entry["type"] for entry in found["by_type"]))

@@ -8,10 +8,10 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
-from h2ot_edge.benchmarks import peak
+from h2ot_edge.benchmarks.bench import peak
+from h2ot_edge.benchmarks.bench.peak import CHAIN, measure_peak, product_model, stream_model
+from h2ot_edge.benchmarks.bench.small_onnx import small_onnx
 from h2ot_edge.benchmarks.ort_session import bare_session
-from h2ot_edge.benchmarks.peak import CHAIN, measure_peak, product_model, stream_model
-from h2ot_edge.benchmarks.small_onnx import small_onnx
 from h2ot_edge.errors import DeviceUnavailable, UnknownName
 
 

@@ -4,7 +4,9 @@ import copy
 import dataclasses
 import importlib.util
 import json
+import sys
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import onnx
@@ -13,8 +15,11 @@ import torch
 from small_networks import FAMILY, options
 
 from h2ot_edge import cli
-from h2ot_edge.benchmarks import latency, peak
+from h2ot_edge.benchmarks import latency
+from h2ot_edge.benchmarks.bench import peak
 from h2ot_edge.benchmarks.bench.results import read_result
+from h2ot_edge.benchmarks.latency import in_blocks
+from h2ot_edge.benchmarks.peers import contenders, suite
 from h2ot_edge.benchmarks.peers.checking import Checker, LeftOut
 from h2ot_edge.benchmarks.peers.contenders import contenders_on
 from h2ot_edge.benchmarks.peers.networks import build_networks
@@ -136,6 +141,27 @@ def test_a_missing_compiler_is_named(networks):
     assert refusal(networks, "pytorch", "torch.compile") == NO_COMPILER
 
 
+def test_one_that_is_compiled_leaves_the_others_as_they_are(networks, monkeypatch):
+    """Compiled anew while it is timed, it would look slow."""
+    made = []
+
+    def backend(graph, inputs, **options):
+        made.append(options.get("mode"))
+        return graph.forward
+
+    compiled = partial(torch.compile, backend=backend)
+    monkeypatch.setattr(torch, "compile", compiled)
+    monkeypatch.setenv("CXX", sys.executable)
+    torch.compiler.reset()
+    runs = []
+    for mode in (None, "reduce-overhead"):
+        runs.append(contenders._compiled(networks.plain, "cpu", mode, ExitStack(), 1))
+        runs[-1](networks.windows[:1])
+    for run in runs:
+        run(networks.windows[:1])
+    assert made == [None, "reduce-overhead"]
+
+
 def test_what_others_raise_leaves_them_out_and_ours_must_run(networks, tmp_path):
     missing = tmp_path / "missing.onnx"
     files = {**networks.files, "plain": missing, "fp32": missing}
@@ -144,7 +170,9 @@ def test_what_others_raise_leaves_them_out_and_ours_must_run(networks, tmp_path)
         opened(changed(networks, files=files), "fp32", "onnxruntime")
 
 
-def test_the_command(small_backbone, networks, monkeypatch, tmp_path, capsys):
+@pytest.fixture
+def quick(networks, monkeypatch):
+    """What takes long, short; what was asked for."""
     asked = []
     # Built once for all tests.
     monkeypatch.setattr(
@@ -156,11 +184,17 @@ def test_the_command(small_backbone, networks, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(peak, "STREAM_MIB", 4)
     monkeypatch.setattr(latency, "_GROUP_S", 0.01)
     monkeypatch.setattr(latency, "_LONGEST_WARMUP_S", 0.02)
+    return asked
+
+
+COMMAND = ["peers", "--backbone", "small", "--frames", "9", "--preset", "hot"]
+COMMAND += ["--threads", "1", "--seconds", "0.01", "--no-report", "--out"]
+
+
+def test_the_command(small_backbone, quick, tmp_path, capsys):
     threads = torch.get_num_threads()
-    command = ["peers", "--backbone", "small", "--frames", "9", "--preset", "hot"]
-    command += ["--threads", "1", "--seconds", "0.01", "--out", str(tmp_path), "--no-report"]
-    assert cli.bench(command) == 0
-    assert asked == [options()]
+    assert cli.bench([*COMMAND, str(tmp_path)]) == 0
+    assert quick == [options()]
     assert torch.get_num_threads() == threads
     document = read_result(tmp_path / "peers.json")
     assert document["ended"] is not None
@@ -188,6 +222,35 @@ def test_the_command(small_backbone, networks, monkeypatch, tmp_path, capsys):
     out = capsys.readouterr().out
     assert f"{LEFT_OUT}\n" in out
     assert "| small-base-9-hot " in out
+
+
+def test_what_was_measured_is_kept_as_long_as_the_models_are_the_same(
+    small_backbone, quick, networks, monkeypatch, tmp_path, capsys
+):
+    path, again = tmp_path / "peers.json", [*COMMAND, str(tmp_path), "--resume", "-q"]
+    few = contenders_on(networks, "cpu")[:3]  # PyTorch, compiled, the plain export
+    monkeypatch.setattr(suite, "contenders_on", lambda networks, device: few)
+    timed = []
+    monkeypatch.setattr(suite, "in_blocks", lambda *a, **b: timed.append(1) or in_blocks(*a, **b))
+    assert cli.bench(again) == 0
+    whole = read_result(path)
+    assert cli.bench(again) == 0
+    assert {**read_result(path), "ended": None} == {**whole, "ended": None}
+    assert len(timed) == 1
+    last = whole["rows"][-2]["id"]
+    assert last == "small-base-9-plain/onnxruntime/cpu/1/single-host"
+    path.write_text(json.dumps({**whole, "rows": whole["rows"][:-2], "ended": None}))
+    assert cli.bench(again) == 0
+    found = read_result(path)
+    assert [row["id"] for row in found["rows"]] == [row["id"] for row in whole["rows"]]
+    assert found["models"] == whole["models"]
+    assert [one["threads"] for one in found["peaks"]] == [1]
+    whole["models"]["small-base-9-fp32"]["sha256"] = "0" * 64
+    path.write_text(json.dumps(whole))
+    assert cli.bench(again[:-1]) == 0
+    assert len(timed) == 3
+    assert f"{path}: was of other models, all is measured anew\n" in capsys.readouterr().err
+    assert read_result(path)["models"] == found["models"]
 
 
 def error_of(arguments, capsys, status=2):

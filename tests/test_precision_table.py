@@ -6,7 +6,7 @@ import re
 import pytest
 from small_networks import FAMILY, options
 
-from h2ot_edge.benchmarks.precision import main
+from h2ot_edge.benchmarks.studies.precision import main
 from h2ot_edge.export import BACKBONES, export_model
 
 

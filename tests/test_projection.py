@@ -16,8 +16,8 @@ from bench_documents import (
 
 from h2ot_edge.benchmarks.projection.devices import devices
 from h2ot_edge.benchmarks.projection.roofline import bound
+from h2ot_edge.benchmarks.projection.submit import submission_of
 from h2ot_edge.benchmarks.projection.table import project
-from h2ot_edge.benchmarks.submit import submission_of
 from h2ot_edge.errors import InputError, UnknownName, UsageError
 
 MIB = 2**20

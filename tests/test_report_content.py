@@ -15,6 +15,7 @@ from bench_documents import (
     stream_row,
 )
 
+from h2ot_edge.benchmarks.projection.submit import submission_of
 from h2ot_edge.benchmarks.report.content import Cell, Code, Notes, Picture, Table
 from h2ot_edge.benchmarks.report.curve import front_of
 from h2ot_edge.benchmarks.report.page import sections_of
@@ -28,7 +29,6 @@ from h2ot_edge.benchmarks.report.words import (
     times,
     with_unit,
 )
-from h2ot_edge.benchmarks.submit import submission_of
 from h2ot_edge.errors import InputError
 
 ALL = ["summary", "latency", "cold", "accuracy", "stages", "operators", "roofline", "streams"]

@@ -6,7 +6,7 @@ from labelled import labelled
 from motions import save_motions, walkers
 from tiny_models import save_tiny
 
-from h2ot_edge.benchmarks import missing_cost, rate_cost, seam_cost
+from h2ot_edge.benchmarks.studies import missing_cost, rate_cost, seam_cost
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from small_networks import FAMILY, options
 
-from h2ot_edge.benchmarks.sensitivity import main, sensitivities
+from h2ot_edge.benchmarks.studies.sensitivity import main, sensitivities
 from h2ot_edge.export import BACKBONES, export_model
 
 

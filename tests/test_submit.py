@@ -17,7 +17,7 @@ from bench_documents import (
     model,
 )
 
-from h2ot_edge.benchmarks.submit import (
+from h2ot_edge.benchmarks.projection.submit import (
     read_submission,
     read_submissions,
     submission_of,

@@ -13,7 +13,7 @@ from small_models import READY, trained, use
 from h2ot_edge import cli
 from h2ot_edge.benchmarks import latency
 from h2ot_edge.benchmarks.bench.results import read_result
-from h2ot_edge.benchmarks.sweep_plans import parse_keeps, usual_keeps
+from h2ot_edge.benchmarks.sweep.plans import parse_keeps, usual_keeps
 from h2ot_edge.errors import ScheduleError
 from h2ot_edge.export import ExportOptions, TokenPlan
 
@@ -232,10 +232,7 @@ def test_impossible_combinations_are_named_and_left_out(swept):
         ),
         ("--prune tps,tps", "--prune tps,tps: tps is there twice"),
         ("--recover tri,tri", "--recover tri,tri: tri is there twice"),
-        (
-            "--prune tpx",
-            "no pruner 'tpx'; did you mean 'tps'? (known: tpc, tpa, tpmo, tps)",
-        ),
+        ("--prune tpx", "no pruner 'tpx'; did you mean 'tps'? (known: tpc, tpa, tpmo, tps)"),
         ("--recover x", "no recoverer 'x' (known: tra, tri, nearest, none)"),
         ("--seconds 0", "--seconds: expected a finite number above 0, got 0"),
         ("--protocol cnu", "no protocol 'cnu'; did you mean 'cmu'? (known: cmu, h36m, 3dhp)"),
@@ -276,6 +273,17 @@ def test_what_is_missing_is_done(copied):
     after = measured()
     assert (after["curve"], after["rows"]) == (copied["curve"], copied["rows"])
     assert broken.stat().st_size > 1000
+
+
+def test_rows_of_a_model_that_is_another_now_are_measured_anew(copied, capsys):
+    copied["models"][DENSE]["sha256"] = "0" * 64
+    for row in copied["rows"]:
+        row["figures"]["mean_mm" if row["kind"] == "accuracy" else "median_ms"] = 1e9
+    Path("sweep/result.json").write_text(json.dumps(copied))
+    assert sweep(f"--prune tps,tpc {KEEP} --recover tri,tra", "--resume") == 0
+    assert measured()["curve"] == copied["curve"]
+    assert f"{DENSE}: is another model now, it is measured anew\n" in capsys.readouterr().err
+    assert all(row["figures"].get("median_ms", 0) < 1e9 for row in measured()["rows"])
 
 
 def test_another_sweep_is_not_gone_on_with(copied, capsys):

@@ -11,10 +11,10 @@ from motions import save_motions, walkers
 from small_models import TRAINING, options, trained, use
 from tiny_models import save_tiny, tiny_card
 
-from h2ot_edge.benchmarks import known_accuracies
-from h2ot_edge.benchmarks.sweep_accuracy import Exported, Yardstick
-from h2ot_edge.benchmarks.sweep_plans import identity
-from h2ot_edge.benchmarks.sweep_plans import unpruned as unpruned_of
+from h2ot_edge.benchmarks.sweep import known_accuracies
+from h2ot_edge.benchmarks.sweep.accuracy import Exported, Yardstick
+from h2ot_edge.benchmarks.sweep.plans import identity
+from h2ot_edge.benchmarks.sweep.plans import unpruned as unpruned_of
 from h2ot_edge.card import OutputConvention
 from h2ot_edge.engine import Engine
 from h2ot_edge.export import export_model

@@ -10,8 +10,8 @@ import device_steps
 import pytest
 from tiny_models import save_tiny
 
-from h2ot_edge.benchmarks import device_check
 from h2ot_edge.benchmarks.device import PRECISIONS, Setting, steps_for
+from h2ot_edge.benchmarks.device import check as device_check
 from h2ot_edge.benchmarks.device.building import lower
 from h2ot_edge.benchmarks.device.isolation import run_step
 from h2ot_edge.benchmarks.device.setting import CommandFailed, NotPossible, command
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def setting(tmp_path):
-    return Setting(folder=tmp_path, models={}, device="cuda:0", rounds=1, calls=1)
+    return Setting(folder=tmp_path, models={}, device="cuda:0", rounds=1, calls=1, seconds=1)
 
 
 # one step
@@ -100,7 +100,9 @@ def test_engines_that_were_not_built_are_missed(setting):
 
 def test_int8_of_another_model_of_an_old_operator_set_is_asked_for(tmp_path):
     source = str(save_tiny(tmp_path / "tiny.onnx"))
-    setting = Setting(folder=tmp_path, models={"fp32": source}, device="cuda:0", rounds=1, calls=1)
+    setting = Setting(
+        folder=tmp_path, models={"fp32": source}, device="cuda:0", rounds=1, calls=1, seconds=1
+    )
     with pytest.raises(NotPossible) as error:
         lower("int8", setting)
     assert str(error.value) == f"{source} has an operator set below 19; give --int8 FILE.onnx"

@@ -1,6 +1,7 @@
 """Measuring a model on clips, through the same `Engine.infer` that apps call.
 
-Missing joints are not filled in, as apps have it by default; see `benchmarks/missing_cost.py`.
+Missing joints are not filled in, as apps have it by default; what that is worth tells
+`benchmarks/studies/missing_cost.py`.
 """
 
 import hashlib

@@ -8,7 +8,7 @@ import numpy as np
 
 from h2ot_edge.benchmarks.bench.results import NOISE_LIMIT
 from h2ot_edge.benchmarks.latency import Latency, Timed
-from h2ot_edge.benchmarks.live import Cameras
+from h2ot_edge.benchmarks.live_people import Cameras
 
 __all__ = ["achieved", "latency_figures", "latency_problems", "stream_figures"]
 

@@ -52,7 +52,7 @@ def _cost(path: Path, card: ModelCard | None, unknown: list[str]) -> Cost | None
         return None if card is None else _cost_of_card(card)
     try:
         onnx = require("onnx", "precision")
-        from h2ot_edge.benchmarks.cost import cost_of
+        from h2ot_edge.benchmarks.flops.cost import cost_of
 
         cost: Cost = cost_of(onnx.load(str(path))).to_dict()
         return cost

@@ -10,7 +10,7 @@ __all__ = ["drawn_by"]
 
 
 def drawn_by(subject: Subject, seconds: float) -> Measured:
-    """What single windows draw, one after the other, host array in to host array out.
+    """What single windows draw, one after the other, at the boundary `of_energy`.
 
     Args:
         subject: the model, loaded and at rest.
@@ -19,13 +19,12 @@ def drawn_by(subject: Subject, seconds: float) -> Measured:
     device, windows = subject.backend.device, 0
     meter = open_meter(device)
     why = None if meter else why_not(device)
-    calls = subject.calls()
-    call = calls.get("host", calls["model"])
+    call = subject.call(subject.of_energy)
     with ExitStack() as stack:
         if meter is not None:
             stack.callback(meter.close)
         idle = idle_power(meter, why=why)
-        with Recorder(meter, why=why) as recorder:
+        with Recorder(meter, device=device, why=why) as recorder:
             end = time.monotonic() + (seconds if meter else 0.0)
             while time.monotonic() < end:
                 call()

@@ -136,6 +136,14 @@ class Result:
         self.document["rows"] = list(rows.values())
         self.write()
 
+    def forget(self, model: str) -> None:
+        """Remove the rows of a model that became another one, and those that refer to it."""
+        self.document["rows"] = [
+            row
+            for row in self.document["rows"]
+            if model not in (row["model"], row["figures"].get("reference"))
+        ]
+
     def finish(self) -> None:
         """Say that nothing is left to be done.
 

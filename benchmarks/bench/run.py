@@ -3,29 +3,26 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from h2ot_edge._bars import NamedProgress
 from h2ot_edge.benchmarks.bench.agreement import accuracy_of
-from h2ot_edge.benchmarks.bench.figures import (
-    achieved,
-    latency_figures,
-    latency_problems,
-    stream_figures,
-)
+from h2ot_edge.benchmarks.bench.cold import cold_start
+from h2ot_edge.benchmarks.bench.figures import achieved, latency_figures, latency_problems
 from h2ot_edge.benchmarks.bench.models import describe_model
 from h2ot_edge.benchmarks.bench.noise import judged
+from h2ot_edge.benchmarks.bench.operators import operator_times
 from h2ot_edge.benchmarks.bench.options import BenchOptions
+from h2ot_edge.benchmarks.bench.peak import Precision, measure_peak
 from h2ot_edge.benchmarks.bench.power import drawn_by
-from h2ot_edge.benchmarks.bench.results import Boundary, Result, Row, Scenario
-from h2ot_edge.benchmarks.bench.subject import INSIDE, Call, Running, Subject, open_subject
-from h2ot_edge.benchmarks.cold import cold_start
+from h2ot_edge.benchmarks.bench.results import Boundary, Document, Result, Row, Scenario
+from h2ot_edge.benchmarks.bench.streams import stream_row
+from h2ot_edge.benchmarks.bench.subject import Running, Subject, open_subject
+from h2ot_edge.benchmarks.compare import check_in_common
 from h2ot_edge.benchmarks.energy import Recorder
 from h2ot_edge.benchmarks.latency import clock_cost, in_blocks
-from h2ot_edge.benchmarks.live import people_at_a_rate
-from h2ot_edge.benchmarks.operators import operator_times
-from h2ot_edge.benchmarks.peak import Precision, measure_peak
 from h2ot_edge.clips import Clip
 from h2ot_edge.live import LiveOptions
 
@@ -43,12 +40,25 @@ class Bench:
     """Models, how they are measured, and where the rows go.
 
     A step whose rows are there already is not done again.
+
+    Args:
+        models: by id.
+        clip: what they run on.
+        options: how they are measured.
+        result: where rows go.
+        baseline: a result that this one will be compared with.
     """
 
     def __init__(
-        self, models: Mapping[str, Path], clip: Clip, options: BenchOptions, result: Result
+        self,
+        models: Mapping[str, Path],
+        clip: Clip,
+        options: BenchOptions,
+        result: Result,
+        baseline: Document | None = None,
     ) -> None:
         self._models, self._clip, self._options, self._result = models, clip, options, result
+        self._baseline = baseline
         self._subjects: dict[str, Subject] = {}
 
     def run(self, progress: NamedProgress) -> None:
@@ -58,6 +68,7 @@ class Bench:
             progress: told each step, how many are done, and how many there are.
 
         Raises:
+            InputError: the baseline has nothing in common with what is to be measured.
             H2OTError: as opening and running the models; rows before it are kept.
         """
         with ExitStack() as stack:
@@ -65,6 +76,8 @@ class Bench:
                 opened = open_subject(name, path, self._running, self._clip)
                 self._subjects[name] = stack.enter_context(opened)
             self._check_streams()
+            if self._baseline is not None:
+                check_in_common(self._baseline, set(self._planned()))
             self._describe()
             steps = list(self._steps())
             for done, (name, step) in enumerate(steps):
@@ -86,11 +99,24 @@ class Bench:
                 if subject.engine is not None:
                     options.check(subject.engine.card)
 
+    def _planned(self) -> Iterator[str]:
+        """Ids of the rows that there will be in any case."""
+        chosen = self._options
+        for subject in self._subjects.values():
+            names = ["cold", *(name for name in MANY if name in chosen.scenarios)]
+            if "single" in chosen.scenarios:
+                names += [f"single-{boundary}" for boundary in subject.boundaries]
+            yield from (subject.row("latency", name)["id"] for name in names)
+            if "stream" in chosen.scenarios and subject.engine is not None:
+                yield from (row["id"] for row, _, _ in self._stream_rows(subject))
+
     def _describe(self) -> None:
         document = self._result.document
         document["models"] = {
             name: describe_model(name, path) for name, path in self._models.items()
         }
+        for name, subject in self._subjects.items():
+            document["models"][name]["unknown"] += subject.unknown
         overhead, resolution = clock_cost()
         document["clock"] = {"overhead_ns": overhead, "resolution_ns": resolution}
         self._result.write()
@@ -153,16 +179,15 @@ class Bench:
 
     def _single(self) -> None:
         """All models and boundaries in one run, so that they can be compared."""
-        calls: dict[str, Call] = {}
         rows: dict[str, tuple[Subject, Boundary]] = {}
         for subject in self._subjects.values():
-            for boundary, call in subject.calls().items():
-                what = f"single-{boundary}"
-                name = subject.row("latency", what)["id"]
-                calls[name], rows[name] = call, (subject, boundary)
-        if all(self._result.has(name) for name in calls):
+            for boundary in subject.boundaries:
+                rows[subject.row("latency", f"single-{boundary}")["id"]] = subject, boundary
+        if all(self._result.has(name) for name in rows):
             return
-        with Recorder(None) as recorder:
+        calls = {name: subject.call(boundary) for name, (subject, boundary) in rows.items()}
+        device = max(subject.backend.device for subject, _ in rows.values())
+        with Recorder(None, device=device) as recorder:
             timed = in_blocks(
                 calls, seconds=self._options.seconds, group_of=lambda name: rows[name][0].id
             )
@@ -175,7 +200,7 @@ class Bench:
         row = subject.row("latency", scenario)
         if self._result.has(row["id"]):
             return
-        with Recorder(None) as recorder:
+        with Recorder(None, device=subject.backend.device) as recorder:
             calls = {"many": subject.many(windows)}
             timed = in_blocks(calls, seconds=self._options.seconds, least=10)["many"]
         figures = latency_figures(timed, subject.rounded(windows))
@@ -197,7 +222,7 @@ class Bench:
                 **row,
                 scenario=scenario,
                 boundary=boundary,
-                inside=INSIDE[boundary],
+                inside=subject.inside(boundary),
                 valid=not slowed,
                 problems=[*slowed, *latency_problems(figures)],
                 figures=figures,
@@ -218,14 +243,16 @@ class Bench:
 
     def _energy(self, subject: Subject) -> None:
         """Behind the timing, which a thread that reads sensors would disturb."""
-        name = subject.row("latency", "single-host")["id"]
+        name = subject.row("latency", f"single-{subject.of_energy}")["id"]
         row = next((row for row in self._result.document["rows"] if row["id"] == name), None)
-        if row is None or row["figures"]["energy"] is not None or _said_why(row):
+        if row is None or row["figures"]["energy"] is not None:
             return
         found = drawn_by(subject, self._options.seconds)
         energy = None if found.energy is None else found.energy.to_dict()
         why = [f"{_NO_ENERGY}{found.why}"] if found.why else []
-        problems = [*row["problems"], *why, *found.throttled]
+        # Of a run before this one the reason may have passed.
+        known = [told for told in row["problems"] if not told.startswith(_NO_ENERGY)]
+        problems = list(dict.fromkeys([*known, *why, *found.throttled]))
         changed = {"figures": {**row["figures"], "energy": energy}, "problems": problems}
         self._result.add(Row(**{**row, **changed, "valid": row["valid"] and not found.throttled}))
 
@@ -253,42 +280,11 @@ class Bench:
             self._result.add(Row(**row, figures=figures))
 
     def _streams(self, subject: Subject) -> None:
-        chosen = self._options
-        for rate in chosen.rates_hz:
-            for people in chosen.people:
-                row = subject.row("stream", f"stream-{rate:g}hz-{people}")
-                if not self._result.has(row["id"]):
-                    self._stream(subject, row, rate, people)
+        for row, rate, people in self._stream_rows(subject):
+            if not self._result.has(row["id"]):
+                self._result.add(stream_row(subject, row, self._options, rate, people))
 
-    def _stream(self, subject: Subject, row: dict[str, Any], rate: float, people: int) -> None:
-        assert subject.engine is not None
-        chosen = self._options
-        lookahead, hop, seconds = chosen.lookahead, chosen.hop, chosen.seconds
-        with Recorder(None) as recorder:
-            found = people_at_a_rate(
-                subject.engine,
-                self._clip,
-                people=people,
-                rate=rate,
-                seconds=seconds,
-                lookahead=lookahead,
-                hop=hop,
-            )
-        self._result.add(
-            Row(
-                **row,
-                scenario="stream",
-                boundary="end_to_end",
-                inside="from the push of the newest frame that a pose needs to that pose",
-                valid=not recorder.slowed,
-                problems=list(recorder.slowed),
-                figures=stream_figures(
-                    found, rate=rate, people=people, lookahead=lookahead, hop=hop, seconds=seconds
-                ),
-            )
-        )
-
-
-def _said_why(row: Mapping[str, Any]) -> bool:
-    """Whether its energy was looked for, and cannot be measured here."""
-    return any(problem.startswith(_NO_ENERGY) for problem in row["problems"])
+    def _stream_rows(self, subject: Subject) -> Iterator[tuple[dict[str, Any], float, int]]:
+        """How each is named, with its rate and its number of people."""
+        for rate, people in product(self._options.rates_hz, self._options.people):
+            yield subject.row("stream", f"stream-{rate:g}hz-{people}"), rate, people

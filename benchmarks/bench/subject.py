@@ -16,10 +16,10 @@ from h2ot_edge.benchmarks.bench.results import Boundary
 from h2ot_edge.benchmarks.inputs import copied_to_device, windows_of
 from h2ot_edge.card import ModelCard
 from h2ot_edge.clips import Clip
-from h2ot_edge.cuda import open_cuda
+from h2ot_edge.cuda import Cuda, open_cuda
 from h2ot_edge.engine import Engine
 from h2ot_edge.engine_file import is_engine, read_card
-from h2ot_edge.errors import ModelFileError
+from h2ot_edge.errors import MissingExtra, ModelFileError
 from h2ot_edge.spec import FloatArray
 
 __all__ = ["INSIDE", "Running", "Subject", "card_if_any", "open_subject"]
@@ -31,6 +31,8 @@ INSIDE: Mapping[Boundary, str] = {
     "end_to_end": "Engine.infer: one window of pixels in to Poses out, normalisation included",
 }
 """What is inside the clock at each boundary."""
+
+_BARE_HOST = "the library's call on host arrays, copies included"
 
 WINDOWS = 16
 """Cut from a clip, from all over it; calls of more windows take them again and again."""
@@ -58,6 +60,8 @@ class Subject:
         windows: (n, f, 17, C) float32 of the clip, ready for it; noise where there is no card.
         clip: the clip.
         threads: of a call; None leaves it to the library.
+        cuda: lays arrays on the model's GPU; None on the CPU, and without a binding of CUDA.
+        unknown: what cannot be measured of it, and why.
     """
 
     id: str
@@ -66,6 +70,8 @@ class Subject:
     windows: FloatArray
     clip: Clip
     threads: int | None
+    cuda: Cuda | None = None
+    unknown: tuple[str, ...] = ()
 
     @property
     def batch(self) -> int:
@@ -90,19 +96,36 @@ class Subject:
             "threads": self.threads,
         }
 
-    def calls(self) -> dict[Boundary, Call]:
-        """The smallest call, by boundary."""
-        window = self._windows(self.batch)
-        made: dict[Boundary, Call] = {"model": self._bare(window)}
-        if self.engine is not None:
+    @property
+    def boundaries(self) -> tuple[Boundary, ...]:
+        """Those that there are of it."""
+        bare: tuple[Boundary, ...] = ("model",)
+        if self.backend.device != "cpu" and self.cuda is None:
+            bare = ()
+        return (*bare, "host", "end_to_end") if self.engine is not None else bare or ("host",)
+
+    @property
+    def of_energy(self) -> Boundary:
+        """The boundary whose energy is measured: `host`, if there is that."""
+        return "host" if "host" in self.boundaries else "model"
+
+    def call(self, boundary: Boundary) -> Call:
+        """The smallest call, at one of `boundaries`."""
+        if boundary == "end_to_end":
+            assert self.engine is not None
             size, fps = self.clip.image_size, self.clip.fps
             pixels = self.clip.keypoints[: self._frames]
-            made["host"] = partial(self.engine.run_windows, window)
-            made["end_to_end"] = partial(self.engine.infer, pixels, image_size=size, fps=fps)
-        return made
+            return partial(self.engine.infer, pixels, image_size=size, fps=fps)
+        window = self._windows(self.batch)
+        return self._bare(window) if boundary == "model" else partial(self._host(), window)
+
+    def inside(self, boundary: Boundary) -> str:
+        """What is inside the clock."""
+        bare = boundary == "host" and self.engine is None
+        return _BARE_HOST if bare else INSIDE[boundary]
 
     def windows_in(self, boundary: Boundary) -> int:
-        """Windows of a call of `calls`."""
+        """Windows of a `call`."""
         return 1 if boundary == "end_to_end" else self.batch
 
     def rounded(self, windows: int) -> int:
@@ -131,10 +154,9 @@ class Subject:
 
     def _bare(self, window: FloatArray) -> Call:
         name = self.backend.inputs[0].name
-        if self.backend.device == "cpu":
+        if self.cuda is None:
             return partial(self.backend.run, {name: window})
-        cuda = open_cuda("auto", int(self.backend.device.removeprefix("cuda:")))
-        return partial(self.backend.run_on_device, {name: copied_to_device(cuda, window)})
+        return partial(self.backend.run_on_device, {name: copied_to_device(self.cuda, window)})
 
     def _windows(self, count: int) -> FloatArray:
         return np.ascontiguousarray(np.take(self.windows, range(count), axis=0, mode="wrap"))
@@ -161,6 +183,7 @@ def open_subject(id: str, path: Path, running: Running, clip: Clip) -> Iterator[
             check_card(path, backend, card)
             engine = Engine(backend, card)
             windows = windows_of(card, clip, WINDOWS)
+        cuda, unknown = _binding(backend.device)
         yield Subject(
             id=id,
             backend=backend,
@@ -168,6 +191,8 @@ def open_subject(id: str, path: Path, running: Running, clip: Clip) -> Iterator[
             windows=windows,
             clip=clip,
             threads=running.threads,
+            cuda=cuda,
+            unknown=unknown,
         )
     finally:
         (engine or backend).close()
@@ -184,6 +209,19 @@ def card_if_any(path: Path) -> ModelCard | None:
     with suppress(ModelFileError):  # what is wrong with a broken file, its backend says
         return read_card(path)
     return None
+
+
+def _binding(device: str) -> tuple[Cuda | None, tuple[str, ...]]:
+    """What lays arrays on a GPU, and what cannot be measured without it.
+
+    ONNX Runtime runs on a GPU without one.
+    """
+    if device == "cpu":
+        return None, ()
+    try:
+        return open_cuda("auto", int(device.removeprefix("cuda:"))), ()
+    except MissingExtra as error:
+        return None, (f"the library's call alone, on inputs that lie on the GPU: {error}",)
 
 
 def _noise(path: Path, backend: Backend) -> NDArray[Any]:

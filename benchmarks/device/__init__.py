@@ -1,4 +1,4 @@
-"""What is tried on a device, one function a step; `benchmarks.device_check` runs them.
+"""What is tried on a device, one function a step; `benchmarks.device.check` runs them.
 
 A step takes a `Setting`, returns what it `Found`, and raises what went wrong: one of `NOT_HERE` if
 the machine lacks something, anything else if something that is there does not work. Steps hand
@@ -21,6 +21,7 @@ from h2ot_edge.benchmarks.device.building import (
 from h2ot_edge.benchmarks.device.isolation import Step
 from h2ot_edge.benchmarks.device.running import (
     agree,
+    bench,
     bindings,
     device_arrays,
     latency,
@@ -39,6 +40,7 @@ _OF_A_TARGET: dict[str, Callable[[Target, Setting], Found]] = {
     "threads": threads,
     "memory": memory,
     "cache": cache,
+    "bench": bench,
 }
 
 

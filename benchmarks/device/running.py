@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from h2ot_edge.benchmarks.device.setting import CLIP, Found, NotPossible, Setting
+from h2ot_edge.benchmarks.device.setting import CLIP, Found, NotPossible, Setting, command
 from h2ot_edge.benchmarks.inputs import copied_to_device, windows_of
 from h2ot_edge.benchmarks.latency import in_turns
 from h2ot_edge.benchmarks.millimetres import millimetres_per_unit
@@ -21,7 +21,7 @@ from h2ot_edge.cuda import Cuda, open_cuda
 from h2ot_edge.engine import Engine
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["agree", "bindings", "device_arrays", "latency", "memory", "threads"]
+__all__ = ["agree", "bench", "bindings", "device_arrays", "latency", "memory", "threads"]
 
 THREADS = 4
 LOADS = 20
@@ -68,6 +68,21 @@ def latency(target: str, setting: Setting) -> Found:
     return Found(
         f"median (p99) in ms: {', '.join(told)}", {name: asdict(t) for name, t in times.items()}
     )
+
+
+def bench(target: str, setting: Setting) -> Found:
+    """`h2ot-bench` on all engines: its document, as `h2ot-bench report` and `submit` read it."""
+    engines = [str(path) for path in setting.built(target).values()]
+    options = ["--device", setting.device, "--seconds", f"{setting.seconds:g}", "--no-report"]
+    out = str(setting.folder / f"bench.{target}")
+    document = command("bench", *engines, *options, "--out", out)
+    del document["files"]  # which are not there any more when this is read
+    told = [
+        f"{row['model']} {row['figures']['median_ms']:.3f} ({row['figures']['p99_ms']:.3f})"
+        for row in document["rows"]
+        if (row["scenario"], row["boundary"]) == ("single", "host")
+    ]
+    return Found(f"median (p99) in ms: {', '.join(told)}", document)
 
 
 def bindings(target: str, setting: Setting) -> Found:

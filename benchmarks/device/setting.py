@@ -47,6 +47,7 @@ class Setting:
         device: the GPU, `cuda:N`.
         rounds: timed calls of everything that is timed.
         calls: of the memory step.
+        seconds: of each series of calls of the bench step.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class Setting:
     device: str
     rounds: int
     calls: int
+    seconds: float
 
     @property
     def number(self) -> int:

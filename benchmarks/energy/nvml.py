@@ -4,14 +4,16 @@ Source: NVIDIA's NVML API Reference Guide. The counter is of Volta and later.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from h2ot_edge._names import require
 from h2ot_edge.benchmarks.energy.meter import Meter, Unmeasured, believed
 from h2ot_edge.errors import MissingExtra
 
-__all__ = ["nvml_meter"]
+__all__ = ["Watch", "nvml_meter", "nvml_watch"]
 
 _HZ = 10.0
 _COUNTER_SHORTEST_S = 2.0
@@ -27,6 +29,19 @@ _SLOWED = {
 }
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Sees what slows a GPU down, and reads nothing else.
+
+    Attributes:
+        throttled: why it is slowed down now.
+        close: gives back what was opened.
+    """
+
+    throttled: Callable[[], list[str]]
+    close: Callable[[], object]
+
+
 def nvml_meter(number: int, environ: Mapping[str, str] = os.environ) -> Meter:
     """The energy of a whole GPU with its memory, whoever uses it.
 
@@ -37,6 +52,39 @@ def nvml_meter(number: int, environ: Mapping[str, str] = os.environ) -> Meter:
     Raises:
         Unmeasured: no nvidia-ml-py, no driver, or a GPU that does not tell.
     """
+    with _asked(number, environ, "does not tell its power") as (nvml, handle):
+        return _meter(nvml, handle)
+
+
+def nvml_watch(number: int, environ: Mapping[str, str] = os.environ) -> Watch:
+    """What slows a GPU down, whether it tells its power or not.
+
+    Args:
+        number: N of `cuda:N`.
+        environ: as `nvml_meter`.
+
+    Raises:
+        Unmeasured: no nvidia-ml-py, no driver, or no such GPU.
+    """
+    with _asked(number, environ, "cannot be asked") as (nvml, handle):
+        return Watch(lambda: _slowed(nvml, handle), nvml.nvmlShutdown)
+
+
+@contextmanager
+def _asked(number: int, environ: Mapping[str, str], wrong: str) -> Iterator[tuple[Any, Any]]:
+    """NVML and a GPU's handle, which stay open unless something is wrong."""
+    nvml = _initialised()
+    try:
+        yield nvml, _handle(nvml, number, environ)
+    except nvml.NVMLError as error:
+        nvml.nvmlShutdown()
+        raise Unmeasured(f"cuda:{number} {wrong}: {error}") from error
+    except Unmeasured:
+        nvml.nvmlShutdown()
+        raise
+
+
+def _initialised() -> Any:
     try:
         nvml = require("pynvml", "bench")
     except MissingExtra as error:
@@ -45,14 +93,7 @@ def nvml_meter(number: int, environ: Mapping[str, str] = os.environ) -> Meter:
         nvml.nvmlInit()
     except nvml.NVMLError as error:
         raise Unmeasured(f"NVML, a part of NVIDIA's driver, cannot be used: {error}") from error
-    try:
-        return _meter(nvml, _handle(nvml, number, environ))
-    except nvml.NVMLError as error:
-        nvml.nvmlShutdown()
-        raise Unmeasured(f"cuda:{number} does not tell its power: {error}") from error
-    except Unmeasured:
-        nvml.nvmlShutdown()
-        raise
+    return nvml
 
 
 def _meter(nvml: Any, handle: Any) -> Meter:

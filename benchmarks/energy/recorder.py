@@ -11,6 +11,8 @@ import numpy as np
 
 from h2ot_edge import system
 from h2ot_edge.benchmarks.energy.meter import FEWEST, Meter, Unmeasured
+from h2ot_edge.benchmarks.energy.nvml import Watch
+from h2ot_edge.benchmarks.energy.sources import open_watch
 from h2ot_edge.benchmarks.energy.state import (
     PowerState,
     power_state,
@@ -92,13 +94,21 @@ class Recorder:
     Args:
         meter: None to look for throttling alone.
         root: of the file system.
+        device: `cpu` or `cuda:N`, which is looked at where there is no meter.
         why: what to answer where there is no meter, from `why_not`.
     """
 
     def __init__(
-        self, meter: Meter | None, root: Path = system.ROOT, *, why: str | None = None
+        self,
+        meter: Meter | None,
+        root: Path = system.ROOT,
+        *,
+        device: str = "cpu",
+        why: str | None = None,
     ) -> None:
         self._meter, self._root, self._trouble = meter, root, why
+        self._device = device
+        self._gpu: Watch | None = None
         self._times: list[float] = []
         self._readings: list[list[float]] = []
         self._slowed: dict[str, str] = {}
@@ -109,6 +119,8 @@ class Recorder:
     def __enter__(self) -> "Recorder":
         self.before = self.after = power_state(self._root)
         self._events = throttle_events(self._root)
+        if self._meter is None:
+            self._gpu = open_watch(self._device, self._root)
         self._sample()
         self._thread.start()
         self._begin = time.monotonic()
@@ -125,6 +137,8 @@ class Recorder:
         self._thread.join()
         self._sample()
         self._look(self._events)
+        if self._gpu is not None:
+            self._gpu.close()
         self.after = power_state(self._root)
 
     @property
@@ -233,7 +247,8 @@ class Recorder:
         self._readings.append(reading)
 
     def _look(self, since: dict[str, int] | None) -> None:
-        mine = [] if self._meter is None else self._meter.throttled()
+        asked = self._gpu if self._meter is None else self._meter
+        mine = [] if asked is None else asked.throttled()
         for reason in [*mine, *throttled(self._root, since)]:
             self._slowed.setdefault(reason.partition(":")[0], reason)
 

@@ -7,10 +7,10 @@ from h2ot_edge import system
 from h2ot_edge._names import unknown
 from h2ot_edge.benchmarks.energy.ina3221 import jetson_meter
 from h2ot_edge.benchmarks.energy.meter import Meter, Unmeasured
-from h2ot_edge.benchmarks.energy.nvml import nvml_meter
+from h2ot_edge.benchmarks.energy.nvml import Watch, nvml_meter, nvml_watch
 from h2ot_edge.benchmarks.energy.rapl import rapl_meter
 
-__all__ = ["open_meter", "why_not"]
+__all__ = ["open_meter", "open_watch", "why_not"]
 
 
 def open_meter(device: str, root: Path = system.ROOT) -> Meter | None:
@@ -47,10 +47,38 @@ def why_not(device: str, root: Path = system.ROOT) -> str | None:
     return None
 
 
+def open_watch(device: str, root: Path = system.ROOT) -> Watch | None:
+    """What sees that a GPU is slowed down, where the system's files do not tell.
+
+    Args:
+        device: `cpu`, `cuda` or `cuda:N`.
+        root: of the file system.
+
+    Returns:
+        To be closed after use; None of the CPU, on a Jetson, and if nobody tells.
+
+    Raises:
+        UnknownName: another device.
+    """
+    number = _number_of(device)
+    if number is None or system.jetson(root) is not None:
+        return None
+    try:
+        return nvml_watch(number)
+    except Unmeasured:
+        return None
+
+
 def _opened(device: str, root: Path) -> Meter:
+    number = _number_of(device)
+    if system.jetson(root) is not None:
+        return jetson_meter(root)
+    return rapl_meter(root) if number is None else nvml_meter(number)
+
+
+def _number_of(device: str) -> int | None:
+    """Of a GPU; None of the CPU."""
     cuda = re.fullmatch(r"cuda(?::([0-9]{1,3}))?", device)
     if cuda is None and device != "cpu":
         raise unknown("device", device, ("cpu", "cuda", "cuda:0"))
-    if system.jetson(root) is not None:
-        return jetson_meter(root)
-    return rapl_meter(root) if cuda is None else nvml_meter(int(cuda[1] or 0))
+    return None if cuda is None else int(cuda[1] or 0)

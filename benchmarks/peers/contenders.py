@@ -163,8 +163,6 @@ def _compiled(
         raise UsageError(
             f"it needs a C++ compiler and there is no {compiler!r}; install one, or name it in $CXX"
         )
-    # What was compiled before was so for another number of threads.
-    torch.compiler.reset()
     return _in_torch(torch.compile(module.to(device), mode=mode), device)
 
 

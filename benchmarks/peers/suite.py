@@ -14,12 +14,12 @@ from h2ot_edge._bars import NamedProgress
 from h2ot_edge.benchmarks.bench.figures import achieved, latency_figures, latency_problems
 from h2ot_edge.benchmarks.bench.models import describe_model
 from h2ot_edge.benchmarks.bench.noise import judged
+from h2ot_edge.benchmarks.bench.peak import measure_peak
 from h2ot_edge.benchmarks.bench.provenance import without_folders
 from h2ot_edge.benchmarks.bench.results import Result, Row
-from h2ot_edge.benchmarks.cost import cost_of
 from h2ot_edge.benchmarks.energy import Recorder
+from h2ot_edge.benchmarks.flops.cost import cost_of
 from h2ot_edge.benchmarks.latency import Timed, clock_cost, in_blocks
-from h2ot_edge.benchmarks.peak import measure_peak
 from h2ot_edge.benchmarks.peers.checking import Checker, LeftOut, Opened
 from h2ot_edge.benchmarks.peers.contenders import Contender, contenders_on
 from h2ot_edge.benchmarks.peers.networks import Networks
@@ -29,11 +29,16 @@ __all__ = ["Peers"]
 LEAST = 15
 """Calls of each contender at least, three a block; slow networks take a second or two a call."""
 
+_TIMED = "single-host"
+
 _logger = logging.getLogger(__name__)
 
 
 class Peers:
-    """A network and its contenders; rows of a number of threads are written when they are done."""
+    """A network and its contenders; rows of a number of threads are written when they are done.
+
+    A number of threads whose rows are there already is not measured again.
+    """
 
     def __init__(
         self,
@@ -68,6 +73,8 @@ class Peers:
         """
         self._describe()
         for threads in self._threads:
+            if self._is_done(threads):
+                continue
             with ExitStack() as stack:
                 stack.enter_context(_torch_threads(threads))
                 self._measure(stack, threads, progress)
@@ -79,7 +86,7 @@ class Peers:
         return _id(self._networks, contender.model)
 
     def _describe(self) -> None:
-        networks, document = self._networks, self._result.document
+        networks = self._networks
         files = {
             _id(networks, key): describe_model(_id(networks, key), path)
             for key, path in networks.files.items()
@@ -90,12 +97,39 @@ class Peers:
         plain |= {"precision": "fp32", "cost": cost_of(onnxslim.slim(traced)).to_dict()}
         plain["unknown"] = []
         name = _id(networks, "pytorch")
-        document["models"] = {name: _in_pytorch(name, plain), **files}
-        overhead, resolution = clock_cost()
-        document["clock"] = {"overhead_ns": overhead, "resolution_ns": resolution}
+        self._take({name: _in_pytorch(name, plain), **files})
         self._result.write()
 
+    def _take(self, models: dict[str, Any]) -> None:
+        """These are what is run; what was measured of others is of no use."""
+        document = self._result.document
+        before = document["models"]
+        if {name: one["sha256"] for name, one in before.items()} == {
+            name: one["sha256"] for name, one in models.items()
+        }:
+            for name, model in models.items():
+                model["unknown"] = before[name]["unknown"]
+        else:
+            if document["rows"]:
+                _logger.warning("%s: was of other models, all is measured anew", self._result.path)
+            document["rows"], document["peaks"] = [], []
+        document["models"] = models
+
+    def _is_done(self, threads: int | None) -> bool:
+        """Whether there is a row of every contender, or why there is none."""
+        models = self._result.document["models"]
+        return all(
+            self._result.has(self._row(contender, threads, "latency", _TIMED)["id"])
+            or any(
+                why.startswith(_left_out(contender))
+                for why in models[self.id_of(contender)]["unknown"]
+            )
+            for contender in self._contenders
+        )
+
     def _measure(self, stack: ExitStack, threads: int | None, progress: NamedProgress) -> None:
+        overhead, resolution = clock_cost()
+        self._result.document["clock"] = {"overhead_ns": overhead, "resolution_ns": resolution}
         self._peak(threads)
         ready = dict(self._ready(stack, threads, progress))
         windows = self._networks.windows
@@ -103,7 +137,7 @@ class Peers:
         for contender, opened in ready.items():
             turns = cycle([windows[at : at + 1] for at in range(len(windows))])
             calls[_key(contender)] = lambda run=opened.run, turns=turns: run(next(turns))
-        with Recorder(None) as recorder:
+        with Recorder(None, device=self._device) as recorder:
             timed = in_blocks(
                 calls,
                 seconds=self._seconds,
@@ -117,7 +151,9 @@ class Peers:
 
     def _peak(self, threads: int | None) -> None:
         found = measure_peak(backend="onnxruntime", device=self._device, threads=threads)
-        self._result.document["peaks"].append(found.to_dict())
+        document = self._result.document
+        others = [peak for peak in document["peaks"] if peak["threads"] != threads]
+        document["peaks"] = [*others, found.to_dict()]
 
     def _ready(
         self, stack: ExitStack, threads: int | None, progress: NamedProgress
@@ -134,7 +170,7 @@ class Peers:
     def _leave_out(self, contender: Contender, why: str) -> None:
         _logger.warning("%s is left out: %s", _key(contender), why)
         unknown = self._result.document["models"][self.id_of(contender)]["unknown"]
-        line = f"left out on {contender.backend}: {without_folders(why)}"
+        line = f"{_left_out(contender)}{without_folders(why)}"
         if line not in unknown:
             unknown.append(line)
         self._result.write()
@@ -157,7 +193,7 @@ class Peers:
         figures |= achieved(figures, model["cost"]["total_gflop"], peak)
         self._result.add(
             Row(
-                **self._row(contender, threads, "latency", "single-host"),
+                **self._row(contender, threads, "latency", _TIMED),
                 scenario="single",
                 boundary="host",
                 inside=contender.inside,
@@ -189,6 +225,10 @@ def _key(contender: Contender) -> str:
     return f"{contender.model} on {contender.backend}"
 
 
+def _left_out(contender: Contender) -> str:
+    return f"left out on {contender.backend}: "
+
+
 def _in_words(threads: int | None) -> str:
     return "GPU" if threads is None else f"{threads} thread{'s' * (threads != 1)}"
 
@@ -203,6 +243,8 @@ def _in_pytorch(name: str, plain: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def _torch_threads(threads: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
+    # What was compiled before was so for another number; once, as all contenders stay open.
+    torch.compiler.reset()
     try:
         torch.set_num_threads(threads or before)
         yield

@@ -6,7 +6,7 @@ from typing import Any
 
 from h2ot_edge.benchmarks.projection.devices import PRECISIONS, Device, devices, find_machine
 from h2ot_edge.benchmarks.projection.roofline import Bound, bound
-from h2ot_edge.benchmarks.submit import workload_of
+from h2ot_edge.benchmarks.projection.submit import workload_of
 
 __all__ = ["Projection", "project"]
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import onnx
 from onnx import NodeProto, TensorProto
 
-__all__ = ["Graph", "with_named_nodes"]
+__all__ = ["PRODUCTS", "Graph", "with_named_nodes"]
 
-_PRODUCTS = ("Conv", "Gemm", "MatMul")
+PRODUCTS = ("MatMul", "Gemm")
+"""Operators that int8 is for."""
 
 Stop = Callable[[NodeProto], bool]
 
@@ -60,7 +61,7 @@ class Graph:
 
         A constant on the left is the interpolation between frames that are known at export.
         """
-        return node.op_type in _PRODUCTS and node.input[1] in self.constants
+        return node.op_type in ("Conv", *PRODUCTS) and node.input[1] in self.constants
 
     def is_float(self, tensor: str) -> bool:
         """Whether its numbers are real ones, of any precision."""

@@ -12,12 +12,10 @@ from typing import Any
 import onnx
 
 from h2ot_edge._names import require
-from h2ot_edge.engines.precision.graph import Graph
+from h2ot_edge.engines.precision.graph import PRODUCTS, Graph
 from h2ot_edge.errors import UsageError
 
-__all__ = ["PRODUCTS", "products", "to_int8", "without_advice"]
-
-PRODUCTS = ("MatMul", "Gemm")
+__all__ = ["products", "to_int8", "without_advice"]
 
 
 def products(graph: Graph, float32: Collection[str], *, attention: bool) -> list[str]:

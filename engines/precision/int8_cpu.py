@@ -13,8 +13,8 @@ from pathlib import Path
 import onnx
 
 from h2ot_edge._names import require
-from h2ot_edge.engines.precision.graph import Graph
-from h2ot_edge.engines.precision.int8 import PRODUCTS, products, without_advice
+from h2ot_edge.engines.precision.graph import PRODUCTS, Graph
+from h2ot_edge.engines.precision.int8 import products, without_advice
 
 __all__ = ["to_int8_cpu"]
 

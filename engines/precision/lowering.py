@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
 import onnx
 
 from h2ot_edge._bars import NamedProgress
 from h2ot_edge._files import sha256_of
 from h2ot_edge._names import look_up
-from h2ot_edge.benchmarks.latency import in_turns
 from h2ot_edge.card import ModelCard
-from h2ot_edge.engines.onnx_model import check_graph, open_session, write_model
+from h2ot_edge.engines.onnx_model import check_graph, write_model
 from h2ot_edge.engines.precision.calibration import (
     METHODS,
     Calibration,
@@ -26,13 +24,13 @@ from h2ot_edge.engines.precision.calibration import (
 )
 from h2ot_edge.engines.precision.drift import Drift, compare, outputs_of, verification_windows
 from h2ot_edge.engines.precision.emulation import emulated, has_half
-from h2ot_edge.engines.precision.graph import Graph, with_named_nodes
+from h2ot_edge.engines.precision.graph import PRODUCTS, Graph, with_named_nodes
 from h2ot_edge.engines.precision.half import to_half
 from h2ot_edge.engines.precision.int8 import products, to_int8
 from h2ot_edge.engines.precision.int8_cpu import to_int8_cpu
 from h2ot_edge.engines.precision.islands import find_islands
+from h2ot_edge.engines.precision.timing import times_in_turns
 from h2ot_edge.errors import PrecisionRejected, UsageError
-from h2ot_edge.spec import FloatArray
 
 __all__ = ["PRECISIONS", "Precision", "PrecisionOptions", "lower_precision", "lowered"]
 
@@ -198,7 +196,7 @@ def lowered(
             model,
             calibration,
             options.method,
-            operators=("MatMul", "Gemm"),
+            operators=PRODUCTS,
             progress=lambda *count: progress(options.method, *count),
         )
     kept_real = islands.without("static int8")
@@ -231,23 +229,10 @@ def measured(
         rounded = run(emulated(result), "emulation")
         found["drift_emulated"] = compare(rounded, expected, card).to_dict()
     if options.precision == "int8-cpu":
-        found["time"] = _times(source, result, windows)
+        models = {"fp32": source, "int8-cpu": result}
+        taken = times_in_turns(models, windows, rounds=ROUNDS)
+        found["time"] = {f"{name}_ms": round(one.median_ms, 3) for name, one in taken.items()}
     return found
-
-
-def _times(
-    source: onnx.ModelProto, result: onnx.ModelProto, windows: FloatArray
-) -> Mapping[str, float]:
-    """Median of one call each, in turns; host arrays in to host arrays out."""
-    size = source.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 1
-    feed = {"keypoints": np.ascontiguousarray(windows[:size])}
-    sessions = {"fp32": open_session(source), "int8-cpu": open_session(result)}
-    calls = {
-        name: (lambda session=session: session.run(None, feed))
-        for name, session in sessions.items()
-    }
-    taken = in_turns(calls, rounds=ROUNDS)
-    return {f"{name}_ms": round(times.median_ms, 3) for name, times in taken.items()}
 
 
 def judged(report: Mapping[str, Any], options: PrecisionOptions) -> str:

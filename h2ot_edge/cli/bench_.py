@@ -2,16 +2,23 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from h2ot_edge._bars import named_progress
-from h2ot_edge.backends import BACKENDS
-from h2ot_edge.cli.output import write_json, write_rows
+from h2ot_edge.cli.bench_options import (
+    WALK,
+    add_clips,
+    add_output,
+    add_running,
+    check_folder,
+    opened_result,
+    show,
+)
+from h2ot_edge.cli.output import write_rows
 from h2ot_edge.cli.running import named_models
 from h2ot_edge.clips import read_clip
-from h2ot_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from h2ot_edge.benchmarks.bench.options import BenchOptions
@@ -34,7 +41,6 @@ SUBCOMMANDS = {
 """What may stand in the place of the first MODEL."""
 
 RESULT = "result.json"
-_SAMPLE = Path(__file__).parents[1] / "data" / "walk.npz"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,13 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "models", nargs="+", metavar="MODEL",
         help=".onnx file, engine, or name of a model that ships; several are timed in one run",
     )  # fmt: skip
-    group = parser.add_argument_group("running")
-    group.add_argument("--backend", default="auto", help=f"auto, {', '.join(BACKENDS)}")
-    group.add_argument(
-        "-d", "--device", default="auto",
-        help="cpu, cuda or cuda:N; auto: cpu with onnxruntime, cuda:0 with TensorRT",
-    )  # fmt: skip
-    group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all)")
+    add_running(parser.add_argument_group("running"))
     group = parser.add_argument_group("measuring")
     group.add_argument(
         "--scenario", action="append", metavar="NAME",
@@ -67,21 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--lookahead", type=int, default=4, metavar="FRAMES", help="of the streams")
     group.add_argument("--hop", type=int, default=1, metavar="FRAMES", help="of the streams")
-    group.add_argument("--clips", metavar="FILE", help="keypoints to run on (default: a walk)")
-    group.add_argument(
-        "--data", nargs="+", type=Path, default=[], metavar="FILE",
-        help="with the truth, for MPJPE, as for h2ot-eval",
-    )  # fmt: skip
-    group.add_argument("--protocol", default="cmu", metavar="NAME", help="of --data")
+    add_clips(group)
     group = parser.add_argument_group("output")
-    group.add_argument(
-        "--out", type=Path, default=Path("bench"), metavar="DIR",
-        help=f"folder for {RESULT}, which grows as rows are measured, and report.html",
-    )  # fmt: skip
-    group.add_argument(
-        "--resume", action="store_true", help="keep the rows that are there, and do the others"
-    )
-    group.add_argument("--no-report", action="store_true", help="write no page")
+    add_output(group, "bench", f"{RESULT}, which grows as rows are measured, and report.html")
     group.add_argument(
         "--baseline", type=Path, metavar="RESULT.json", help="to compare with, in the report too"
     )
@@ -95,18 +83,12 @@ def run(args: argparse.Namespace) -> int:
     options = _options(args)
     models = named_models(args.models)
     baseline = None if args.baseline is None else read_result(args.baseline)
-    clip = read_clip(args.clips or _SAMPLE)
+    clip = read_clip(args.clips or WALK)
     result = _result(args, options, models)
     with named_progress("step", shown=not (args.json or args.quiet)) as progress:
-        Bench(models, clip, options, result).run(progress)
-    pages = [] if args.no_report else _report(args.out, result.document, baseline)
-    if args.json:
-        write_json({**result.document, "files": [str(result.path), *pages]})
-        return 0
-    write_rows(_rows(result.document))
-    sys.stdout.write("\n")
-    write_rows([("result", str(result.path)), *(("report", page) for page in pages)])
-    if baseline is not None:
+        Bench(models, clip, options, result, baseline).run(progress)
+    show(args, result, "report.html", _tell, baseline)
+    if baseline is not None and not args.json:
         _show_comparison(result.document, baseline)
     return 0
 
@@ -135,33 +117,24 @@ def _result(args: argparse.Namespace, options: "BenchOptions", models: dict[str,
     """The document, begun or gone on with."""
     from h2ot_edge._files import sha256_of
     from h2ot_edge.backends import device_of, resolve_backend
-    from h2ot_edge.benchmarks.bench.provenance import command_words, machine_of, named_content
-    from h2ot_edge.benchmarks.bench.results import Result
+    from h2ot_edge.benchmarks.bench.provenance import named_content
 
-    if args.out.exists() and not args.out.is_dir():
-        raise UsageError(f"--out {args.out}: expected the name of a folder, this is a file")
+    check_folder(args)
     sums = {name: sha256_of(path) for name, path in models.items() if path.is_file()}
     clip = None if args.clips is None else named_content(Path(args.clips))
     settings = {**options.to_settings(), "clips": clip, "models": sums}
     ways = {resolve_backend(path, options.backend) for path in models.values()}
     # Of several the GPU, whose name says more.
     device = max(device_of(way, options.device) for way in ways)
-    return Result.open(
-        args.out / RESULT,
-        command=command_words(["h2ot-bench", *sys.argv[1:]]),
-        settings=settings,
-        machine=machine_of(device),
-        resume=args.resume,
-    )
+    return opened_result(args, RESULT, settings, device)
 
 
-def _report(folder: Path, document: dict[str, Any], baseline: dict[str, Any] | None) -> list[str]:
-    from h2ot_edge.benchmarks.report import write_report
+def _tell(document: Mapping[str, Any]) -> None:
+    write_rows(_rows(document))
+    sys.stdout.write("\n")
 
-    return [str(path) for path in write_report([document], folder / "report.html", baseline)]
 
-
-def _rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The result in a few lines."""
     yield "machine", document["machine"]["name"]
     for row in document["rows"]:
@@ -169,7 +142,7 @@ def _rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if line is not None:
             yield row["model"], line
         if row["boundary"] == "end_to_end" and row["scenario"] == "single":
-            yield row["model"], _overhead(row, document["rows"])
+            yield row["model"], f"runtime: {', '.join(_overhead(row, document['rows']))}"
     yield "clock", f"costs {document['clock']['overhead_ns'] / 1e3:.2g} us a call"
     for reason in document["noise"]["reasons"]:
         yield "noisy", reason
@@ -178,19 +151,17 @@ def _rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"not known: {what}"
 
 
-def _overhead(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+def _overhead(row: Mapping[str, Any], rows: list[dict[str, Any]]) -> Iterator[str]:
     """What this project adds to the library's call, by the boundaries of one run."""
     way = row["id"].removesuffix("end_to_end")
     medians = {other["id"]: other["figures"].get("median_ms") for other in rows}
-    host, model = medians[f"{way}host"], medians[f"{way}model"]
-    whole = row["figures"]["median_ms"]
-    return (
-        f"runtime: {host - model:+.2f} ms on the library's call, {whole - host:+.2f} ms from "
-        "pixels to Poses"
-    )
+    host, model = medians[f"{way}host"], medians.get(f"{way}model")
+    if model is not None:
+        yield f"{host - model:+.2f} ms on the library's call"
+    yield f"{row['figures']['median_ms'] - host:+.2f} ms from pixels to Poses"
 
 
-def _line(row: dict[str, Any]) -> str | None:
+def _line(row: Mapping[str, Any]) -> str | None:
     figures = row["figures"]
     if row["kind"] == "latency":
         each = f" for {figures['windows_per_call']} windows" * (figures["windows_per_call"] > 1)
@@ -219,7 +190,7 @@ def _line(row: dict[str, Any]) -> str | None:
     return None
 
 
-def _show_comparison(document: dict[str, Any], baseline: dict[str, Any]) -> None:
+def _show_comparison(document: Mapping[str, Any], baseline: Mapping[str, Any]) -> None:
     from h2ot_edge.benchmarks.compare import compare
 
     sys.stdout.write(f"\n{compare(baseline, document, ()).text()}")

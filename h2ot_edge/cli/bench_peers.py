@@ -6,13 +6,15 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from h2ot_edge._bars import NamedProgress, named_progress
 from h2ot_edge._names import require
-from h2ot_edge.cli.output import write_json, write_rows
+from h2ot_edge.cli.bench_options import add_output, check_folder, opened_result, show
+from h2ot_edge.cli.output import write_rows
 from h2ot_edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,12 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-d", "--device", default="cpu",
         help="cpu (default), cuda or cuda:N, which has not yet been run on a GPU",
     )  # fmt: skip
-    group = parser.add_argument_group("output")
-    group.add_argument(
-        "--out", type=Path, default=Path("bench"), metavar="DIR",
-        help=f"folder for {RESULT} and peers.html",
-    )  # fmt: skip
-    group.add_argument("--no-report", action="store_true", help="write no page")
+    add_output(parser.add_argument_group("output"), "bench", f"{RESULT} and peers.html")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,12 +75,7 @@ def run(args: argparse.Namespace) -> int:
         networks = build_networks(options, Path(folder), _stages(progress))
         peers = Peers(networks, result, threads=threads, seconds=args.seconds, device=device)
         peers.run(progress)
-    pages = [] if args.no_report else _report(args.out, result.document)
-    if args.json:
-        write_json({**result.document, "files": [str(result.path), *pages]})
-        return 0
-    _show(result.document, threads)
-    write_rows([("result", str(result.path)), *(("report", page) for page in pages)])
+    show(args, result, "peers.html", partial(_tell, threads))
     return 0
 
 
@@ -97,8 +89,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"--seconds: expected a finite number above 0, got {args.seconds:g}")
     if min(args.threads or [1]) < 1:
         raise UsageError(f"--threads: expected at least 1, got {min(args.threads)}")
-    if args.out.exists() and not args.out.is_dir():
-        raise UsageError(f"--out {args.out}: expected the name of a folder, this is a file")
+    check_folder(args)
 
 
 def _options(args: argparse.Namespace) -> "ExportOptions":
@@ -129,8 +120,6 @@ def _threads(args: argparse.Namespace, device: str) -> list[int | None]:
 def _result(
     args: argparse.Namespace, options: "ExportOptions", device: str, threads: list[int | None]
 ) -> "Result":
-    from h2ot_edge.benchmarks.bench.provenance import command_words, machine_of
-    from h2ot_edge.benchmarks.bench.results import Result
     from h2ot_edge.benchmarks.peers.contenders import THREADS_SET_BY
 
     settings = {
@@ -144,12 +133,7 @@ def _result(
         "threads_set_by": THREADS_SET_BY,
         "seconds": args.seconds,
     }
-    return Result.open(
-        args.out / RESULT,
-        command=command_words(["h2ot-bench", *sys.argv[1:]]),
-        settings=settings,
-        machine=machine_of(device),
-    )
+    return opened_result(args, RESULT, settings, device)
 
 
 def _stages(progress: NamedProgress) -> Any:
@@ -157,13 +141,7 @@ def _stages(progress: NamedProgress) -> Any:
     return lambda doing: progress(doing, next(done), _STAGES)
 
 
-def _report(folder: Path, document: dict[str, Any]) -> list[str]:
-    from h2ot_edge.benchmarks.report import write_report
-
-    return [str(path) for path in write_report([document], folder / "peers.html", None)]
-
-
-def _show(document: dict[str, Any], threads: list[int | None]) -> None:
+def _tell(threads: list[int | None], document: Mapping[str, Any]) -> None:
     from h2ot_edge.benchmarks.peers.ratios import between_runtimes, table_of
 
     for number in threads:
@@ -173,7 +151,7 @@ def _show(document: dict[str, Any], threads: list[int | None]) -> None:
     write_rows([*rows, ("times", "of which the median and the range over five blocks are given")])
 
 
-def _noted(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _noted(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for reason in document["noise"]["reasons"]:
         yield "noisy", reason
     references = {row["figures"].get("reference") for row in document["rows"]}

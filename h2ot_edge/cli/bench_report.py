@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the files and say which."""
     from h2ot_edge.benchmarks.bench.results import read_result
+    from h2ot_edge.benchmarks.projection.submit import read_submissions
     from h2ot_edge.benchmarks.report import write_report
-    from h2ot_edge.benchmarks.submit import read_submissions
 
     files = write_report(
         [read_result(path) for path in args.results],

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the file and say how to send it."""
-    from h2ot_edge.benchmarks.submit import write_submission
+    from h2ot_edge.benchmarks.projection.submit import write_submission
 
     told = write_submission(args.result, args.output)
     if args.json:

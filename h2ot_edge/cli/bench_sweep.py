@@ -2,19 +2,25 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from h2ot_edge._bars import named_progress
-from h2ot_edge.backends import BACKENDS
-from h2ot_edge.cli.output import write_json, write_rows
+from h2ot_edge.cli.bench_options import (
+    WALK,
+    add_clips,
+    add_output,
+    add_running,
+    opened_result,
+    show,
+)
+from h2ot_edge.cli.output import write_rows
 from h2ot_edge.clips import read_clip
-from h2ot_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from h2ot_edge.benchmarks.bench.results import Result
-    from h2ot_edge.benchmarks.sweep_plans import SweepOptions
+    from h2ot_edge.benchmarks.sweep.plans import SweepOptions
     from h2ot_edge.export import ExportOptions
 
 __all__ = ["SUMMARY", "add_arguments", "curve_rows", "run"]
@@ -22,7 +28,6 @@ __all__ = ["SUMMARY", "add_arguments", "curve_rows", "run"]
 SUMMARY = "export a backbone with every way to prune, and measure latency, FLOPs and accuracy"
 
 RESULT = "result.json"
-_SAMPLE = Path(__file__).parents[1] / "data" / "walk.npz"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,50 +54,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recover", metavar="A,B,...", help="tra, tri, nearest (default: tri; seq2frame: none)"
     )
     group = parser.add_argument_group("measuring")
-    group.add_argument("--backend", default="auto", help=f"auto, {', '.join(BACKENDS)}")
-    group.add_argument("-d", "--device", default="auto", help="cpu, cuda or cuda:N")
-    group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all)")
+    add_running(group)
     group.add_argument("--seconds", type=float, default=2.0, metavar="S", help="of each point")
-    group.add_argument("--clips", metavar="FILE", help="keypoints to run on (default: a walk)")
-    group.add_argument(
-        "--data", nargs="+", type=Path, default=[], metavar="FILE",
-        help="with the truth, for MPJPE, as for h2ot-eval; without it, drift from the unpruned "
-        "network is measured",
-    )  # fmt: skip
-    group.add_argument("--protocol", default="cmu", metavar="NAME", help="of --data")
+    add_clips(group, without="; without it, drift from the unpruned network is measured")
     group = parser.add_argument_group("output")
-    group.add_argument(
-        "--out", type=Path, default=Path("sweep"), metavar="DIR",
-        help=f"folder for {RESULT}, which grows as points are measured, the models and report.html",
-    )  # fmt: skip
-    group.add_argument(
-        "--resume", action="store_true", help="keep what is there, and do what is missing"
-    )
-    group.add_argument("--no-report", action="store_true", help="write no page")
+    files = f"{RESULT}, which grows as points are measured, the models and report.html"
+    add_output(group, "sweep", files)
 
 
 def run(args: argparse.Namespace) -> int:
     """Export, measure, write down, show."""
     options = _options(args)  # says what is missing without torch
-    from h2ot_edge.benchmarks.sweep import Sweep
+    from h2ot_edge.benchmarks.sweep.run import Sweep
 
-    clip = read_clip(args.clips or _SAMPLE)
+    clip = read_clip(args.clips or WALK)
     result = _result(args, options)
     with named_progress("step", shown=not (args.json or args.quiet)) as progress:
         Sweep(options, clip, result).run(progress)
-    pages = [] if args.no_report else _report(args.out, result.document)
-    if args.json:
-        write_json({**result.document, "files": [str(result.path), *pages]})
-        return 0
-    write_rows(curve_rows(result.document))
-    sys.stdout.write("\n")
-    write_rows([("result", str(result.path)), *(("report", page) for page in pages)])
+    show(args, result, "report.html", _tell)
     return 0
 
 
-def curve_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _tell(document: Mapping[str, Any]) -> None:
+    write_rows(curve_rows(document))
+    sys.stdout.write("\n")
+
+
+def curve_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """A line for each point, and what to know of them."""
-    from h2ot_edge.benchmarks.budget import points_of
+    from h2ot_edge.benchmarks.sweep.budget import points_of
 
     yield "machine", document["machine"]["name"]
     words = {}
@@ -108,7 +98,7 @@ def curve_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _options(args: argparse.Namespace) -> "SweepOptions":
     from h2ot_edge.benchmarks.bench.subject import Running
-    from h2ot_edge.benchmarks.sweep_plans import SweepOptions, parse_keeps, usual_keeps
+    from h2ot_edge.benchmarks.sweep.plans import SweepOptions, parse_keeps, usual_keeps
 
     base = _base(args)
     options = SweepOptions(
@@ -143,24 +133,10 @@ def _base(args: argparse.Namespace) -> "ExportOptions":
 def _result(args: argparse.Namespace, options: "SweepOptions") -> "Result":
     """The document, begun or gone on with."""
     from h2ot_edge.backends import device_of
-    from h2ot_edge.benchmarks.bench.provenance import command_words, machine_of
-    from h2ot_edge.benchmarks.bench.results import Result
+    from h2ot_edge.benchmarks.bench.provenance import named_content
 
-    if args.out.exists() and not args.out.is_dir():
-        raise UsageError(f"--out {args.out}: expected the name of a folder, this is a file")
-    clip = None if args.clips is None else Path(args.clips).name
+    clip = None if args.clips is None else named_content(Path(args.clips))
     # Its points are ONNX files.
     backend = "onnxruntime" if args.backend == "auto" else args.backend
-    return Result.open(
-        args.out / RESULT,
-        command=command_words(["h2ot-bench", *sys.argv[1:]]),
-        settings={**options.to_settings(), "clips": clip},
-        machine=machine_of(device_of(backend, options.running.device)),
-        resume=args.resume,
-    )
-
-
-def _report(folder: Path, document: dict[str, Any]) -> list[str]:
-    from h2ot_edge.benchmarks.report import write_report
-
-    return [str(path) for path in write_report([document], folder / "report.html", None)]
+    settings = {**options.to_settings(), "clips": clip}
+    return opened_result(args, RESULT, settings, device_of(backend, options.running.device))

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from h2ot_edge._bars import named_progress
 from h2ot_edge.backends import BACKENDS, checked_device, device_of
+from h2ot_edge.cli.bench_options import WALK
 from h2ot_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from h2ot_edge.benchmarks.bench.subject import Running
-    from h2ot_edge.benchmarks.budget import Choice
+    from h2ot_edge.benchmarks.sweep.budget import Choice
     from h2ot_edge.export import ExportOptions
 
 __all__ = ["Budgeted", "add_budget", "budgeted", "check_budget"]
-
-_SAMPLE = Path(__file__).parents[1] / "data" / "walk.npz"
 
 _WITH_BUDGET = ("curve", "backend", "device", "threads")
 _WITHOUT_BUDGET = {
@@ -134,8 +133,8 @@ def budgeted(args: argparse.Namespace, options: "ExportOptions", *, shown: bool)
         CheckFailed: nothing meets the budget.
     """
     from h2ot_edge.benchmarks.bench.subject import Running
-    from h2ot_edge.benchmarks.budget import choose, plan_of, points_of, way_of
-    from h2ot_edge.benchmarks.sweep_plans import unpruned
+    from h2ot_edge.benchmarks.sweep.budget import choose, plan_of, points_of, way_of
+    from h2ot_edge.benchmarks.sweep.plans import unpruned
 
     base = unpruned(options)
     if base.checkpoint is None and base.shipped is None:
@@ -162,7 +161,7 @@ def _curve(path: Path, base: "ExportOptions", running: "Running") -> dict[str, A
     """A curve that was measured before."""
     from h2ot_edge.benchmarks.bench.provenance import machine_of
     from h2ot_edge.benchmarks.bench.results import read_result
-    from h2ot_edge.benchmarks.budget import check_curve
+    from h2ot_edge.benchmarks.sweep.budget import check_curve
 
     document = read_result(path)
     devices = sorted({row["device"] for row in document["rows"]})
@@ -174,9 +173,9 @@ def _swept(base: "ExportOptions", running: "Running", shown: bool) -> dict[str, 
     """A short sweep, of which nothing stays."""
     from h2ot_edge.benchmarks.bench.provenance import machine_of
     from h2ot_edge.benchmarks.bench.results import Result
-    from h2ot_edge.benchmarks.known_accuracies import known_accuracies
-    from h2ot_edge.benchmarks.sweep import Sweep
-    from h2ot_edge.benchmarks.sweep_plans import SweepOptions, usual_keeps
+    from h2ot_edge.benchmarks.sweep.known_accuracies import known_accuracies
+    from h2ot_edge.benchmarks.sweep.plans import SweepOptions, usual_keeps
+    from h2ot_edge.benchmarks.sweep.run import Sweep
     from h2ot_edge.clips import read_clip
 
     options = SweepOptions(
@@ -191,5 +190,5 @@ def _swept(base: "ExportOptions", running: "Running", shown: bool) -> dict[str, 
             machine=machine_of(device_of(backend, running.device)),
         )
         with named_progress("step", shown=shown) as progress:
-            Sweep(options, read_clip(_SAMPLE), result, known_accuracies(base)).run(progress)
+            Sweep(options, read_clip(WALK), result, known_accuracies(base)).run(progress)
         return result.document

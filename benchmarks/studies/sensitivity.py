@@ -1,4 +1,4 @@
-"""Which products suffer from int8: `python -m h2ot_edge.benchmarks.sensitivity MODEL`.
+"""Which products suffer from int8: `python -m h2ot_edge.benchmarks.studies.sensitivity MODEL`.
 
 Each product with weights is quantised alone and the drift measured, which is what the int8 rules
 in `engines/precision/islands.py` were chosen by.
@@ -17,7 +17,7 @@ from h2ot_edge.benchmarks.accuracy.tables import table
 from h2ot_edge.card import ModelCard
 from h2ot_edge.engines.precision.calibration import Method, calibration_of, tensor_ranges
 from h2ot_edge.engines.precision.drift import compare, outputs_of, verification_windows
-from h2ot_edge.engines.precision.graph import Graph, with_named_nodes
+from h2ot_edge.engines.precision.graph import PRODUCTS, Graph, with_named_nodes
 from h2ot_edge.engines.precision.int8 import products, to_int8
 from h2ot_edge.engines.precision.int8_cpu import to_int8_cpu
 from h2ot_edge.errors import H2OTError
@@ -51,7 +51,7 @@ def sensitivities(
     ranges = None
     if scales == "fixed":
         calibration = calibration_of([], card)
-        ranges = tensor_ranges(model, calibration, method, operators=("MatMul", "Gemm"))
+        ranges = tensor_ranges(model, calibration, method, operators=PRODUCTS)
     chosen = products(graph, (), attention=False)
     for name in chosen:
         if ranges is None:

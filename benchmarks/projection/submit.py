@@ -24,7 +24,7 @@ __all__ = [
     "write_submission",
 ]
 
-_SCHEMA = Path(__file__).parent / "projection" / "submission.schema.json"
+_SCHEMA = Path(__file__).with_name("submission.schema.json")
 _MACHINE = ("platform", "memory_mib", "gpu", "jetson", "power_mode")
 _WORK = ("backbone", "variant", "frames", "mode", "prune", "recover", "schedule", "flip_tta")
 _FIGURES = ("windows_per_call", "calls", "median_ms", "p90_ms", "p99_ms", "spread")

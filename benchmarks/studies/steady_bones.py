@@ -1,4 +1,4 @@
-"""What `SteadyBones` does to live poses: `python -m h2ot_edge.benchmarks.steady_bones`.
+"""What `SteadyBones` does to live poses: `python -m h2ot_edge.benchmarks.studies.steady_bones`.
 
 Motions of held-out subjects, each filmed by one camera and spoiled by the simulated detector, go
 through a stream; its poses then through the filters, as the stream itself would have it.
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from h2ot_edge.benchmarks.accuracy.metrics import mpjpe, mpjve, root_relative
 from h2ot_edge.benchmarks.accuracy.tables import table
-from h2ot_edge.benchmarks.coordinates import Shot, film
 from h2ot_edge.benchmarks.motion.reading import read_motions
+from h2ot_edge.benchmarks.studies.coordinates import Shot, film
 from h2ot_edge.bones import bone_lengths, median_lengths, stabilise_bones
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import H2OTError

@@ -1,6 +1,6 @@
 """How visible the seams between windows are, by how many frames windows share.
 
-    python -m h2ot_edge.benchmarks.seam_cost motionbert-s test.npz [--every 8] [--threads 1]
+    python -m h2ot_edge.benchmarks.studies.seam_cost motionbert-s test.npz [--every 8] [--threads 1]
 
 Steps are those of `h2ot_edge.seams`: how far joints move from frame to frame. Beside them the error
 of that movement (MPJVE), at seams and elsewhere, in which the person's own movement is taken out.
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from h2ot_edge.benchmarks.accuracy.metrics import mpjpe, mpjve, root_relative
 from h2ot_edge.benchmarks.accuracy.protocols import cmu_clips
 from h2ot_edge.benchmarks.accuracy.tables import table
-from h2ot_edge.benchmarks.missing_cost import run
 from h2ot_edge.benchmarks.motion.labelled import LabelledClip
 from h2ot_edge.benchmarks.motion.motions import MotionSet
+from h2ot_edge.benchmarks.studies.missing_cost import run
 from h2ot_edge.card import ModelCard
 from h2ot_edge.engine import Engine
 from h2ot_edge.seams import seam_steps, steps_mm

@@ -1,6 +1,6 @@
 """What missing joints and frames cost, by how they are filled in.
 
-    python -m h2ot_edge.benchmarks.missing_cost motionbert-s test.npz [--every 8] [--threads 1]
+    python -m h2ot_edge.benchmarks.studies.missing_cost motionbert-s test.npz [--every 8]
 
 Joints, or whole frames, are taken from detections of motions whose poses are known, in bursts; what
 is left is filled in by `h2ot_edge.missing` and lifted. Confidence 0 is what models of this project

@@ -1,6 +1,6 @@
 """Everything that can be tried on this machine, in one command, with one result file.
 
-    python -m h2ot_edge.benchmarks.device_check [--quick] [--allow-no-gpu] [-o RESULT.json]
+    python -m h2ot_edge.benchmarks.device.check [--quick] [--allow-no-gpu] [-o RESULT.json]
 
 Sets up nothing: it runs with the environment at hand. Each step runs in a process of its own, so
 that one that fails, crashes or hangs is written down and the next one begins. Exit status: 0 if
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m h2ot_edge.benchmarks.device_check",
+        prog="python -m h2ot_edge.benchmarks.device.check",
         description="Try on this machine everything that can be tried, and write down what works.",
     )
     parser.add_argument(
@@ -114,6 +114,7 @@ def _steps(args: argparse.Namespace) -> Iterator[Document]:
             device=checked_device(args.device),
             rounds=20 if args.quick else 500,
             calls=200 if args.quick else 10_000,
+            seconds=0.5 if args.quick else 5.0,
         )
         for name, step in steps_for(precisions).items():
             sys.stderr.write(f"{name} ... ")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from h2ot_edge.benchmarks.flops.product_operators import PRODUCTS
 from h2ot_edge.benchmarks.ort_session import bare_session
-from h2ot_edge.benchmarks.product_operators import PRODUCTS
 from h2ot_edge.engine_file import is_engine
 from h2ot_edge.spec import FloatArray
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2ot_edge._names import look_up, require
+from h2ot_edge.benchmarks.bench.small_onnx import small_onnx
 from h2ot_edge.benchmarks.ort_session import bare_session, place_of
-from h2ot_edge.benchmarks.small_onnx import small_onnx
 
 __all__ = ["Peak", "Precision", "measure_peak"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from h2ot_edge.benchmarks.bench.subject import Running
-from h2ot_edge.benchmarks.compare_machines import other_hardware
-from h2ot_edge.benchmarks.sweep_plans import identity, in_words
+from h2ot_edge.benchmarks.compare.machines import other_hardware
+from h2ot_edge.benchmarks.sweep.plans import identity, in_words
 from h2ot_edge.errors import CheckFailed, UsageError
 from h2ot_edge.export import ExportOptions, TokenPlan, parse_schedule
 

@@ -11,14 +11,14 @@ import numpy as np
 
 from h2ot_edge._names import require
 from h2ot_edge.backends import open_backend
-from h2ot_edge.benchmarks.memory import device_mib, peak_host_mib
+from h2ot_edge.benchmarks.bench.memory import device_mib, peak_host_mib
 from h2ot_edge.errors import DeviceError
 
 __all__ = ["cold_start"]
 
 _CHILD = (
     "import time; begun = time.perf_counter_ns(); "
-    "from h2ot_edge.benchmarks import cold; cold.tell(begun)"
+    "from h2ot_edge.benchmarks.bench import cold; cold.tell(begun)"
 )
 _LIBRARIES = {"onnxruntime": "ort", "tensorrt": "tensorrt", "tensorrt-rtx": "rtx"}
 """Extras of the backends, whose libraries they import when they open a model."""
@@ -28,6 +28,9 @@ def cold_start(
     path: Path, *, backend: str, device: str, threads: int | None, repeats: int = 3
 ) -> dict[str, Any]:
     """Figures of kind `cold`: medians over processes; files are in the system's cache.
+
+    `peak_device_mib` is by how much the GPU's memory that is taken, by all processes, grows until
+    the first call is done: what this process holds already is not in it.
 
     Inside the clocks: `import_ms` importing h2ot_edge with the backend's library; `load_ms` opening
     the model; `first_call_ms` its first call, on zeros, which allocates what later calls use again.
@@ -45,6 +48,7 @@ def cold_start(
     given = json.dumps([str(path), backend, device, threads])
     found = []
     for _ in range(repeats):
+        before = device_mib(device)
         command = [sys.executable, "-c", _CHILD, given]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -53,7 +57,9 @@ def cold_start(
                 f"{path.name}: a process that loads it and runs it once ended with status "
                 f"{done.returncode}, its last words: {last}; see whether it runs at all"
             )
-        found.append(json.loads(done.stdout.splitlines()[-1]))
+        figures = json.loads(done.stdout.splitlines()[-1])
+        figures["peak_device_mib"] = _grown(before, figures["peak_device_mib"])
+        found.append(figures)
     return {name: _median([one[name] for one in found]) for name in found[0]}
 
 
@@ -81,6 +87,13 @@ def tell(begun: int) -> None:
     }
     opened.close()
     sys.stdout.write(f"\n{json.dumps(figures)}\n")
+
+
+def _grown(before: float | None, after: float | None) -> float | None:
+    """By how much; None if it is not known, or if others gave memory back meanwhile."""
+    if before is None or after is None or not after > before:
+        return None
+    return round(after - before, 1)
 
 
 def _median(values: list[float | None]) -> float | None:

@@ -8,9 +8,9 @@ from typing import Any
 import onnx
 from onnx import NodeProto, TensorProto
 
-from h2ot_edge.benchmarks.flops import Flops, node_flops
-from h2ot_edge.benchmarks.shapes import Tensors
-from h2ot_edge.benchmarks.stages import PRUNED_STAGES, Stage, stages_of
+from h2ot_edge.benchmarks.flops.counting import Flops, node_flops
+from h2ot_edge.benchmarks.flops.shapes import Tensors
+from h2ot_edge.benchmarks.flops.stages import PRUNED_STAGES, Stage, stages_of
 
 __all__ = ["Cost", "cost_of"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 
 from h2ot_edge.benchmarks.bench.agreement import errors_on
-from h2ot_edge.benchmarks.known_accuracies import Known, key_of
+from h2ot_edge.benchmarks.sweep.known_accuracies import Known, key_of
 from h2ot_edge.card import ModelCard
 from h2ot_edge.engine import Engine
 from h2ot_edge.engines.precision.drift import Outputs, compare, outputs_of, verification_windows

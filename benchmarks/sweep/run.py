@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,10 +17,10 @@ from h2ot_edge.benchmarks.bench.provenance import without_folders
 from h2ot_edge.benchmarks.bench.results import Result, Row
 from h2ot_edge.benchmarks.bench.subject import INSIDE, Subject, open_subject
 from h2ot_edge.benchmarks.energy import Recorder
-from h2ot_edge.benchmarks.known_accuracies import Known
 from h2ot_edge.benchmarks.latency import clock_cost, in_blocks
-from h2ot_edge.benchmarks.sweep_accuracy import Exported, Yardstick
-from h2ot_edge.benchmarks.sweep_plans import SweepOptions, in_words
+from h2ot_edge.benchmarks.sweep.accuracy import Exported, Yardstick
+from h2ot_edge.benchmarks.sweep.known_accuracies import Known
+from h2ot_edge.benchmarks.sweep.plans import SweepOptions, in_words
 from h2ot_edge.card import ModelCard
 from h2ot_edge.clips import Clip
 from h2ot_edge.errors import CheckFailed, CheckpointError, ExportError, UsageError
@@ -116,12 +117,21 @@ class Sweep:
             if known is None or not path.is_file() or sha256_of(path) != known["sha256"]:
                 with _fewer_warnings():
                     export_model(options, path)
-                self._result.document["models"][name] = describe_model(name, path)
-                self._result.write()
+                self._describe(name, path)
         except _CANNOT as error:
             self._leave_out(options, error)
             return []
         return [Exported(id=name, options=options, path=path, card=ModelCard.from_onnx(path))]
+
+    def _describe(self, name: str, path: Path) -> None:
+        models = self._result.document["models"]
+        known, now = models.get(name), describe_model(name, path)
+        if known is None or known["sha256"] != now["sha256"]:
+            if known is not None:
+                _logger.warning("%s: is another model now, it is measured anew", name)
+                self._result.forget(name)
+            models[name] = now
+            self._result.write()
 
     def _opened(self, model: Exported) -> Any:
         return open_subject(model.id, model.path, self._options.running, self._clip)
@@ -131,10 +141,11 @@ class Sweep:
         names = {subject.id: subject.row("latency", "single-host") for subject in subjects}
         if all(self._result.has(row["id"]) for row in names.values()):
             return
-        calls = {subject.id: subject.calls()["host"] for subject in subjects}
+        calls = {subject.id: subject.call("host") for subject in subjects}
         overhead, resolution = clock_cost()
         self._result.document["clock"] = {"overhead_ns": overhead, "resolution_ns": resolution}
-        with Recorder(None) as recorder:
+        device = max(subject.backend.device for subject in subjects)
+        with Recorder(None, device=device) as recorder:
             timed = in_blocks(calls, seconds=self._options.seconds)
         for subject in subjects:
             figures = latency_figures(timed[subject.id], subject.batch)

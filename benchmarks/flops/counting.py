@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import onnx
 from onnx import NodeProto, helper
 
-from h2ot_edge.benchmarks.product_operators import CONVOLUTIONS, FACTORS, WITHOUT_PRODUCTS
-from h2ot_edge.benchmarks.shapes import Shape, Tensors, batch_of, fixed_batch, known_shapes
+from h2ot_edge.benchmarks.flops.product_operators import CONVOLUTIONS, FACTORS, WITHOUT_PRODUCTS
+from h2ot_edge.benchmarks.flops.shapes import Shape, Tensors, batch_of, fixed_batch, known_shapes
 from h2ot_edge.errors import ExportError
 
 __all__ = [
@@ -115,7 +115,7 @@ def _cost(node: NodeProto, tensors: Tensors) -> int:
         what = f"the operator {node.op_type} (node {node.name or node.output[0]})"
         raise ExportError(
             f"cannot count FLOPs: there is no rule for {what}; export the model with plain "
-            "operators, or add a rule to benchmarks/product_operators.py"
+            "operators, or add a rule to benchmarks/flops/product_operators.py"
         )
     return 0
 

@@ -1,4 +1,4 @@
-"""How far off places, sizes and floors are: `python -m h2ot_edge.benchmarks.coordinates`.
+"""How far off places, sizes and floors are: `python -m h2ot_edge.benchmarks.studies.coordinates`.
 
 Motions of held-out subjects, each filmed by one camera at a random place and spoiled by the
 simulated detector, are lifted and converted with the true focal length and the true way up.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from h2ot_edge.benchmarks.bench.results import read_result
-from h2ot_edge.benchmarks.sweep_plans import identity
+from h2ot_edge.benchmarks.sweep.plans import identity
 from h2ot_edge.card import ModelCard
 from h2ot_edge.errors import InputError
 from h2ot_edge.export import ExportOptions
@@ -14,7 +14,7 @@ from h2ot_edge.export.tokens import format_schedule
 
 __all__ = ["Known", "key_of", "known_accuracies"]
 
-RESULTS = Path(__file__).with_name("results")
+RESULTS = Path(__file__).parents[1] / "results"
 """Folder of what was measured; that of this project, if it is there."""
 
 Known = Mapping[tuple[str, ...], Mapping[str, Any]]

@@ -1,4 +1,4 @@
-"""The picture of docs/coordinates.md: `python -m h2ot_edge.benchmarks.coordinates_picture`.
+"""The picture of docs/coordinates.md: `python -m h2ot_edge.benchmarks.studies.coordinates_picture`.
 
 The sample walk in the three frames of reference, from its own keypoints: lifted by the default
 model, placed, and set on the floor.

@@ -1,4 +1,6 @@
-"""What lower precision costs and gains: `python -m h2ot_edge.benchmarks.precision MODEL... -o DIR`.
+"""What lower precision costs and gains.
+
+    python -m h2ot_edge.benchmarks.studies.precision MODEL... -o DIR
 
 Writes README.md, a table, and results.json, from which a model is not measured again as long as
 its file, the clips and the version of this package are the same.
@@ -11,7 +13,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,14 @@ from h2ot_edge._version import __version__
 from h2ot_edge.benchmarks.accuracy.evaluation import evaluate
 from h2ot_edge.benchmarks.accuracy.protocols import CMU, ProtocolOptions
 from h2ot_edge.benchmarks.accuracy.tables import table
-from h2ot_edge.benchmarks.latency import in_turns
 from h2ot_edge.benchmarks.motion.labelled import LabelledClip
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.output import tokens_in_words, write_rows
 from h2ot_edge.cli.running import named_models
 from h2ot_edge.engine import Engine
-from h2ot_edge.engines.onnx_model import open_session
 from h2ot_edge.engines.precision import PRECISIONS, PrecisionOptions, lower_precision
 from h2ot_edge.engines.precision.drift import verification_windows
+from h2ot_edge.engines.precision.timing import times_in_turns
 from h2ot_edge.errors import H2OTError, PrecisionRejected
 
 __all__ = ["main"]
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m h2ot_edge.benchmarks.precision",
+        prog="python -m h2ot_edge.benchmarks.studies.precision",
         description="Lower models to every precision, and write a table of what that costs.",
     )
     parser.add_argument(
@@ -148,10 +148,10 @@ def _time(
     args: argparse.Namespace,
 ) -> None:
     """Add `median_ms` and `p99_ms`."""
-    feed = {"keypoints": verification_windows(card)[: card.batch or 1]}
-    sessions = {name: open_session(onnx.load(path), args.threads) for name, path in files.items()}
-    calls = {name: partial(session.run, None, feed) for name, session in sessions.items()}
-    for name, times in in_turns(calls, rounds=args.rounds).items():
+    models = {name: onnx.load(path) for name, path in files.items()}
+    windows = verification_windows(card)
+    taken = times_in_turns(models, windows, rounds=args.rounds, threads=args.threads)
+    for name, times in taken.items():
         figures[name] |= {"median_ms": times.median_ms, "p99_ms": times.p99_ms}
 
 
@@ -162,7 +162,7 @@ def _page(results: Mapping[str, Document], args: argparse.Namespace) -> str:
     data = f" --data {' '.join(path.name for path in args.data)}" if args.data else ""
     parts = [
         INTRODUCTION.format(
-            command=f"python -m h2ot_edge.benchmarks.precision {names}{data}",
+            command=f"python -m h2ot_edge.benchmarks.studies.precision {names}{data}",
             cpus=os.cpu_count(),
             onnxruntime=require("onnxruntime", "precision").__version__,
             version=__version__,

@@ -16,8 +16,8 @@ from typing import Literal
 import onnx
 from onnx import NodeProto, TensorProto
 
-from h2ot_edge.benchmarks.flops import factors_of, is_linear
-from h2ot_edge.benchmarks.shapes import Tensors
+from h2ot_edge.benchmarks.flops.counting import factors_of, is_linear
+from h2ot_edge.benchmarks.flops.shapes import Tensors
 
 __all__ = ["PRUNED_STAGES", "Stage", "stages_of"]
 

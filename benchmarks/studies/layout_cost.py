@@ -1,6 +1,6 @@
 """What the rules of layouts cost, and how often the checks are right.
 
-    python -m h2ot_edge.benchmarks.layout_cost TEST.npz [--model motionbert-s] [--views 1]
+    python -m h2ot_edge.benchmarks.studies.layout_cost TEST.npz [--model motionbert-s] [--views 1]
 
 The joints of motion capture are put where a detector with another layout has them, converted back
 with the layout's rules, and lifted. What a detector has and motion capture has not (nose, eyes,

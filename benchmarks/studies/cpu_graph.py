@@ -1,6 +1,6 @@
 """What the exported graph's shape is worth on a CPU: HoT-MotionBERT (lite, 243 frames, 1:81).
 
-    python -m h2ot_edge.benchmarks.cpu_graph [--threads 2] [--rounds 20] [--json]
+    python -m h2ot_edge.benchmarks.studies.cpu_graph [--threads 2] [--rounds 20] [--json]
 
 In one run, in turns, FP32, batch 1, ONNX Runtime: the plain export of the same network, the graph
 of h2ot-export, its matrix products with weights alone (the floor), and the unpruned network. Inside
@@ -17,13 +17,14 @@ import onnx
 import torch
 from onnx import TensorProto, helper
 
-from h2ot_edge.benchmarks.flops import fixed_batch, known_shapes
+from h2ot_edge.benchmarks.bench.operators import gemm_share, profiled
+from h2ot_edge.benchmarks.flops.counting import fixed_batch, known_shapes
 from h2ot_edge.benchmarks.latency import Latency, in_turns
 from h2ot_edge.benchmarks.motion.probe_windows import probe_windows
-from h2ot_edge.benchmarks.operators import gemm_share, profiled
 from h2ot_edge.benchmarks.plain_motionbert import PlainMotionBERT
 from h2ot_edge.cli.output import write_json, write_rows
 from h2ot_edge.engines.onnx_model import open_session
+from h2ot_edge.engines.precision.graph import PRODUCTS
 from h2ot_edge.export import BACKBONES, ExportOptions, choose_plan
 from h2ot_edge.export.backbones.motionbert import MotionBERT
 from h2ot_edge.export.layers import published_init
@@ -62,7 +63,7 @@ def weight_products(model: onnx.ModelProto) -> Counter[GemmShape]:
     weights = {tensor.name for tensor in model.graph.initializer}
     found: Counter[GemmShape] = Counter()
     for node in model.graph.node:
-        if node.op_type in ("MatMul", "Gemm") and node.input[1] in weights:
+        if node.op_type in PRODUCTS and node.input[1] in weights:
             rows, out = shapes[node.input[0]], shapes[node.output[0]]
             if rows is not None and out is not None and len(rows) == 2:
                 found[rows[0], rows[1], out[1]] += 1

@@ -13,6 +13,7 @@ from h2ot_edge._files import sha256_of
 from h2ot_edge._names import look_up, unknown
 from h2ot_edge.benchmarks.accuracy import PROTOCOLS
 from h2ot_edge.benchmarks.accuracy.protocols import ProtocolOptions
+from h2ot_edge.benchmarks.bench.provenance import named_content
 from h2ot_edge.benchmarks.bench.subject import Running
 from h2ot_edge.errors import ScheduleError, UsageError
 from h2ot_edge.export.options import ExportOptions, choose_plan, preset_plan
@@ -119,7 +120,7 @@ class SweepOptions:
             "network": identity(self.base),
             **vars(self.running),
             "seconds": self.seconds,
-            "data": [path.name for path in self.data],
+            "data": [named_content(path) for path in self.data],
             "protocol": self.protocol,
         }
 

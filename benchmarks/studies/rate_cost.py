@@ -1,6 +1,6 @@
 """What another frame rate than that of the training costs, with and without resampling.
 
-    python -m h2ot_edge.benchmarks.rate_cost motionbert-s test.npz [--every 8] [--threads 1]
+    python -m h2ot_edge.benchmarks.studies.rate_cost motionbert-s test.npz [--every 8] [--threads 1]
 
 Motions of 50 frames a second are resampled, filmed and detected at another rate (100 and more a
 second are straight between frames), and lifted as they are and by way of 50 frames a second.
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from h2ot_edge.benchmarks.accuracy.metrics import mpjpe, mpjve, root_relative
 from h2ot_edge.benchmarks.accuracy.protocols import cmu_clips
 from h2ot_edge.benchmarks.accuracy.tables import table
-from h2ot_edge.benchmarks.missing_cost import run
 from h2ot_edge.benchmarks.motion.labelled import LabelledClip
 from h2ot_edge.benchmarks.motion.motions import MotionSet, resampled
+from h2ot_edge.benchmarks.studies.missing_cost import run
 from h2ot_edge.engine import Engine
 from h2ot_edge.missing import fill_missing
 from h2ot_edge.rates import Resampling, frame_times

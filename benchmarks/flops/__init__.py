@@ -1,0 +1,1 @@
+"""What a graph costs before it runs anywhere: operations, stages, parameters, bytes."""

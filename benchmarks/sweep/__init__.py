@@ -1,0 +1,1 @@
+"""The token-budget curve: which points, what they cost, and the best one for a budget."""
