@@ -1,4 +1,4 @@
-"""How much is missing of keypoints, in numbers and in words. Letters: t frames of a clip."""
+"""What is missing of keypoints, in masks, numbers and words. Letters: t frames of a clip."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,13 +8,33 @@ from numpy.typing import NDArray
 
 from h2ot_edge.errors import InputError
 from h2ot_edge.skeleton import JOINTS
+from h2ot_edge.spec import FloatArray
 
-__all__ = ["BoolArray", "Gaps", "missing_error"]
+__all__ = ["BoolArray", "Gaps", "missing_error", "seen_in"]
 
 BoolArray = NDArray[np.bool_]
 
 _NAMED = 5
 """Gaps that an error names; it counts the others."""
+
+
+def seen_in(keypoints: FloatArray) -> BoolArray:
+    """Which joints a detector found; everything that asks does so here.
+
+    Those whose x and y are finite, and their confidence too and above 0: where nothing is found
+    most detectors write 0 and some, such as RTMPose, a score below it.
+
+    Args:
+        keypoints: (..., 2|3): x, y and perhaps a confidence.
+
+    Returns:
+        (...).
+    """
+    # Channel by channel: numpy's inner loop would be three numbers long along the last axis.
+    seen: BoolArray = np.isfinite(keypoints[..., 0]) & np.isfinite(keypoints[..., 1])
+    if keypoints.shape[-1] == 3:
+        seen &= np.isfinite(keypoints[..., 2]) & (keypoints[..., 2] > 0)
+    return seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +79,9 @@ def missing_error(seen: BoolArray) -> InputError:
     ]
     more = f" and {len(found) - _NAMED} more gaps" if len(found) > _NAMED else ""
     return InputError(
-        f"keypoints: {(~seen).sum()} of {seen.size} joints are missing (NaN, infinite or "
-        f"confidence 0): {', '.join(found[:_NAMED])}{more}; give them all, or choose another "
-        "on_missing: hold, interpolate or nan"
+        f"keypoints: {(~seen).sum()} of {seen.size} joints are missing (NaN, infinite, or "
+        f"confidence 0 or below): {', '.join(found[:_NAMED])}{more}; give them all, or choose "
+        "another on_missing: hold, interpolate or nan"
     )
 
 

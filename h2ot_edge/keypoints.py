@@ -35,7 +35,8 @@ def prepare_keypoints(
 
     Two channels given to a model of three get confidence 1; three given to a model of two lose
     theirs. A confidence must be finite and is otherwise taken as it is: detectors disagree on its
-    range, and the networks were trained on unscaled ones.
+    range, and the networks were trained on unscaled ones. One of 0 or below says
+    that the joint is missing (`h2ot_edge.missing`).
 
     Missing joints are as the detector gave them: (0, 0, 0) in pixels is normalised with the others
     and reaches the network as (-1, -h / w, 0). What matters is the confidence. The networks that

@@ -1,7 +1,8 @@
 """Joints and frames that the detector did not find: what is put in their place, and which they are.
 
-A joint of a frame is missing if one of its numbers is NaN or infinite, or its confidence is 0; so
-(0, 0, 0) is missing, and of two channels only NaN is, as (0, 0) may be the middle of the picture.
+A joint of a frame is missing if one of its numbers is NaN or infinite, or its confidence is 0 or
+below; so (0, 0, 0) is missing, and of two channels only NaN is, as (0, 0) may be the middle of the
+picture. `h2ot_edge.live` and `Engine.infer` go by the same rule, with every `on_missing`.
 
 What is filled in gets the confidence of what it was filled in from, fading with the time to it: of
 a position with confidence 0 the networks of this project use nothing, and gaps of a few frames cost
@@ -17,7 +18,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from h2ot_edge._gaps import BoolArray, Gaps, missing_error
+from h2ot_edge._filling import Times, finished, held, interpolated, within
+from h2ot_edge._gaps import BoolArray, Gaps, missing_error, seen_in
 from h2ot_edge._names import look_up
 from h2ot_edge.errors import InputError, UsageError
 from h2ot_edge.skeleton import JOINTS
@@ -35,8 +37,6 @@ __all__ = [
     "fill_missing",
 ]
 
-Times = NDArray[np.float64]
-
 OnMissing = Literal["hold", "interpolate", "nan", "raise"]
 
 POLICIES: tuple[OnMissing, ...] = get_args(OnMissing)
@@ -50,9 +50,6 @@ FADE_S = 0.3
 
 _UNTOLD_FPS = 30.0
 """For fading where the frame rate is unknown; half or twice of it would do."""
-
-SLACK_S = 1e-6
-"""0.1 s is five frames of 0.02 s, though their float64 differences add up to a little more."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -125,15 +122,15 @@ def fill_missing(
     if times is None:
         _refuse_untimed(max_gap_s)
         times = np.arange(clips.shape[-3]) / _UNTOLD_FPS
-    seen = _seen(clips)
+    seen = seen_in(clips)
     if seen.all():
         return Filled(keypoints=_observed(clips, seen), seen=seen, valid=seen)
     if policy == "raise":
         raise missing_error(seen)
     observed = _observed(clips, seen)
-    filled, since = (_held if policy == "hold" else _interpolated)(observed, seen, times)
-    keypoints = _finished(filled, seen, since, fade_s, centre)
-    return Filled(keypoints=keypoints, seen=seen, valid=_within(since, max_gap_s))
+    filled, since = (held if policy == "hold" else interpolated)(observed, seen, times)
+    keypoints = finished(filled, seen, since, fade_s, centre)
+    return Filled(keypoints=keypoints, seen=seen, valid=within(since, max_gap_s))
 
 
 class Holder:
@@ -187,7 +184,7 @@ class Holder:
             InputError: the frame has another shape.
         """
         clip = _shaped(_one_frame(frame))
-        seen = _seen(clip)
+        seen = seen_in(clip)
         return self.hold(_observed(clip, seen)[0], seen[0], timestamp)
 
     def hold(
@@ -197,8 +194,8 @@ class Holder:
         self._last[seen] = frame[seen]
         self._times[seen] = timestamp
         since = timestamp - self._times
-        keypoints = _finished(self._last, seen, since, self._fade_s, self._centre)
-        return keypoints, _within(since, self._max_gap_s)
+        keypoints = finished(self._last, seen, since, self._fade_s, self._centre)
+        return keypoints, within(since, self._max_gap_s)
 
     def see(self, frame: FloatArray, timestamp: float) -> None:
         """As `push` of a frame (17, 3) in which every joint is seen, without checks.
@@ -244,84 +241,9 @@ def _refuse_untimed(max_gap_s: float | None) -> None:
         )
 
 
-def _seen(clips: FloatArray) -> BoolArray:
-    # Channel by channel: numpy's inner loop would be three numbers long along the last axis.
-    seen: BoolArray = np.isfinite(clips[..., 0]) & np.isfinite(clips[..., 1])
-    if clips.shape[-1] == 3:
-        seen &= np.isfinite(clips[..., 2]) & (clips[..., 2] != 0)
-    return seen
-
-
 def _observed(clips: FloatArray, seen: BoolArray) -> FloatArray:
     """(..., t, 17, 3), 0 where nothing was seen."""
     observed = np.ones((*clips.shape[:-1], 3), np.float32)
     observed[..., : clips.shape[-1]] = clips
     observed[~seen] = 0
     return observed
-
-
-def _held(observed: FloatArray, seen: BoolArray, times: Times) -> tuple[FloatArray, Times]:
-    """Observations, and how many seconds ago each was; infinite if there is none."""
-    last = _last(seen)
-    return _at(observed, last), np.where(last < 0, np.inf, times[:, None] - times[last])
-
-
-def _interpolated(observed: FloatArray, seen: BoolArray, times: Times) -> tuple[FloatArray, Times]:
-    """As `_held`, with seconds from the nearer of the two observations."""
-    count = len(times)
-    last, following = _last(seen), count - 1 - np.flip(_last(np.flip(seen, -2)), -2)
-    none_before, none_after = last < 0, following == count
-    before = np.where(none_before, following, last) % count
-    after = np.where(none_after, last, following) % count
-    since, until = times[:, None] - times[before], times[after] - times[:, None]
-    span = np.where(after > before, times[after] - times[before], 1.0)
-    share = np.where(after > before, since / span, 0.0).astype(np.float32)[..., None]
-    start = _at(observed, before)
-    filled = start + (_at(observed, after) - start) * share
-    nearer = np.minimum(np.abs(since), np.abs(until))
-    return filled, np.where(none_before & none_after, np.inf, nearer)
-
-
-def _last(seen: BoolArray) -> NDArray[np.int64]:
-    """Number of the last frame up to each in which each joint was seen, -1 if in none."""
-    frames = np.arange(seen.shape[-2])[:, None]
-    last: NDArray[np.int64] = np.maximum.accumulate(np.where(seen, frames, -1), axis=-2)
-    return last
-
-
-def _at(observed: FloatArray, frames: NDArray[np.int64]) -> FloatArray:
-    taken: FloatArray = np.take_along_axis(observed, np.maximum(frames, 0)[..., None], axis=-3)
-    return taken
-
-
-def _finished(
-    filled: FloatArray, seen: BoolArray, since: Times, fade_s: float, centre: Sequence[float]
-) -> FloatArray:
-    """A copy with faded confidences, and with places for joints that have none."""
-    known = np.isfinite(since)
-    # np.clip takes three times as long for a frame.
-    fade = np.minimum(np.maximum(1 - since / fade_s, 0), 1) if fade_s else np.zeros(since.shape)
-    finished = filled.copy()
-    finished[..., 2] *= np.where(seen, 1, np.where(known, fade, 0)).astype(np.float32)
-    if known.all():
-        return finished
-    finished[..., :2] = np.where(
-        known[..., None], filled[..., :2], _neutral(filled[..., :2], known, centre)[..., None, :]
-    )
-    return finished
-
-
-def _neutral(places: FloatArray, known: BoolArray, centre: Sequence[float]) -> FloatArray:
-    """(..., 2) mean of the known ones of (..., 17, 2), `centre` if there are none."""
-    total = np.where(known[..., None], places, 0).sum(axis=-2, dtype=np.float64)
-    count = known.sum(axis=-1)[..., None]
-    mean = np.where(count, total / np.maximum(count, 1), np.asarray(centre, np.float64))
-    return mean.astype(np.float32)
-
-
-def _within(since: Times, max_gap_s: float | None) -> BoolArray:
-    """Whether an observation is near enough."""
-    if max_gap_s is None:
-        return np.isfinite(since)
-    near: BoolArray = np.isfinite(since) & (since <= max_gap_s + SLACK_S * (max_gap_s > 0))
-    return near

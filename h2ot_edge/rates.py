@@ -105,7 +105,7 @@ def same_rate(fps: float, other: float) -> bool:
     return abs(fps / other - 1) <= _SAME
 
 
-def warn_of_span(card: ModelCard, fps: float) -> None:
+def warn_of_span(card: ModelCard, fps: float) -> bool:
     """Log a warning if a window at this rate spans a time that costs accuracy or adds jitter.
 
     Measured on a model that ships (docs/missing.md): below half the rate of the training poses get
@@ -114,10 +114,13 @@ def warn_of_span(card: ModelCard, fps: float) -> None:
     Args:
         card: of the model; one that does not tell its rate is not warned of.
         fps: frames a second of the keypoints that the model gets.
+
+    Returns:
+        Whether there was anything to warn of.
     """
     trained = trained_fps(card)
     if trained is None or 0.5 <= fps / trained <= 2:
-        return
+        return False
     _logger.warning(
         "a window of %d frames spans %.2g s at %g frames a second and spanned %.2g s in training "
         "(%g frames a second); poses will be worse or jitter, resample the keypoints",
@@ -127,6 +130,7 @@ def warn_of_span(card: ModelCard, fps: float) -> None:
         card.frames / trained,
         trained,
     )
+    return True
 
 
 @dataclass(frozen=True, eq=False)

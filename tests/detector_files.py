@@ -13,6 +13,13 @@ RTMLIB = "expected keypoints (people, j, 2) and scores (people, j) of each frame
 """The beginning of a message."""
 
 
+FILL = (
+    "have them filled in (allow_missing=True, or --on-missing interpolate on the command line), or "
+    "cut the clip there"
+)
+"""The end of a message about missing frames."""
+
+
 def person(joints=17, seed=0):
     """(j, 3) in pixels, and confidences."""
     rng = np.random.default_rng(seed)

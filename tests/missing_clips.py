@@ -15,7 +15,7 @@ def holed(keypoints, share=0.4, seed=1):
     """The same without some joints, said in every way there is, and without some frames."""
     rng = np.random.default_rng(seed)
     left = keypoints.copy()
-    kind = rng.integers(0, 5, left.shape[:-1])
+    kind = rng.integers(0, 6, left.shape[:-1])
     gone = rng.random(left.shape[:-1]) < share
     gone |= rng.random(left.shape[:-2])[..., None] < 0.2
     left[gone & (kind == 0)] = 0
@@ -23,4 +23,5 @@ def holed(keypoints, share=0.4, seed=1):
     left[gone & (kind == 2), 0] = np.nan
     left[gone & (kind == 3), 2] = 0
     left[gone & (kind == 4), 1] = np.inf
+    left[gone & (kind == 5), 2] = -0.3
     return left, ~gone

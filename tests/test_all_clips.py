@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from detector_files import alphapose, person, same, wanted, write
+from detector_files import FILL, alphapose, person, same, wanted, write
 
 from h2ot_edge.clips import read_clips
 from h2ot_edge.errors import InputError, UnknownName
@@ -36,12 +36,9 @@ def test_one_clip_for_each_person(tmp_path):
 def test_who_comes_and_goes(tmp_path):
     path = two_people(tmp_path, without=[(1, 9)])
     with pytest.raises(InputError) as caught:
-        read_clips(path)
-    assert str(caught.value) == (
-        f"{path}: person 9 is missing in 1 of 3 frames: 1.jpg; "
-        "have them filled in (allow_missing=True), or cut the clip there"
-    )
-    nine, ten = read_clips(path, allow_missing=True)
+        read_clips(path, allow_missing=False)
+    assert str(caught.value) == f"{path}: person 9 is missing in 1 of 3 frames: 1.jpg; {FILL}"
+    nine, ten = read_clips(path)
     same(ten, *of(10))
     assert np.isnan(nine.keypoints[1, :, :2]).all()
     assert (nine.keypoints[1, :, 2] == 0).all()
@@ -55,7 +52,8 @@ def test_without_a_tracker_there_is_one_clip(tmp_path, caplog):
     same(clip, person(seed=1))
     assert caplog.messages == [
         f"{path}: 1 of 1 frames have several people and the file has no tracks; the strongest of "
-        "each frame is taken, who need not be the same person"
+        "each frame is taken, who need not be the same person; have them tracked (track=True, or "
+        "--track on the command line)"
     ]
 
 

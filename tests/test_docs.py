@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
+import ros_stand_in
 from markdown_pages import ROOT, WRITTEN, blocks_of, commands_in, name_of
 from stand_in_engines import machine_of
 
@@ -15,6 +16,7 @@ from h2ot_edge import Engine, cli
 from h2ot_edge.layouts import LAYOUTS, check_orientation
 from h2ot_edge.sample import sample_clip
 from h2ot_edge.skeleton import JOINTS
+from h2ot_edge.video import VideoWriter
 
 WITH_PYTHON = [path for path in WRITTEN if any(b.language == "python" for b in blocks_of(path))]
 
@@ -79,6 +81,28 @@ def for_keypoints(folder, stack, request):
     return {"check_orientation": check_orientation}
 
 
+DETECT = """
+import numpy as np
+
+keypoints = iter(np.load("coco-keypoints.npy"))
+
+
+def find(image):
+    return next(keypoints)
+"""
+
+
+def for_embedding(folder, stack, request):
+    clip = sample_clip()
+    np.save(folder / "coco-keypoints.npy", detected("coco17"))
+    (folder / "detect.py").write_text(DETECT)
+    width, height = map(int, clip.image_size)
+    with VideoWriter(folder / "walk.mp4", (width, height), fps=clip.fps) as video:
+        for number in range(40):
+            video.write(np.zeros((height, width, 3), np.uint8), number / clip.fps)
+    return {}
+
+
 def for_engines(folder, stack, request):
     request.getfixturevalue("orin")
     assert cli.build(["motionbert-s", "-o", "motionbert-s.engine"]) == 0
@@ -92,13 +116,20 @@ def for_jetson(folder, stack, request):
     return {}
 
 
+def for_ros2(folder, stack, request):
+    ros_stand_in.install(request.getfixturevalue("monkeypatch"))
+    return {"__name__": "poses"}
+
+
 # What is there when a page begins; of all others nothing.
 BEGINNINGS = {
     "docs/quickstart.md": for_quickstart,
     "docs/coordinates.md": for_coordinates,
     "docs/keypoints.md": for_keypoints,
+    "docs/embedding.md": for_embedding,
     "docs/engines.md": for_engines,
     "docs/jetson.md": for_jetson,
+    "docs/ros2.md": for_ros2,
 }
 
 

@@ -1,8 +1,8 @@
 """What is found on machines: these, made ones, and this one."""
 
 import json
+import os
 import sys
-import time
 from importlib.metadata import version
 
 import pytest
@@ -281,9 +281,15 @@ def test_wheels_of_tensorrt_are_found(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def here():
-    """What is found on this machine, and in how many seconds."""
-    start = time.perf_counter()
-    return examine(), time.perf_counter() - start
+    """What is found on this machine, and in how many seconds of its CPU."""
+    start = cpu_seconds()
+    return examine(), cpu_seconds() - start
+
+
+def cpu_seconds():
+    """Of this process and of those it waited for; a busy machine takes as many."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def found_here(here, name):
@@ -292,7 +298,7 @@ def found_here(here, name):
 
 
 def test_it_is_quick(here):
-    assert here[1] < asking.PATIENCE, "one second or two, and more under load"
+    assert here[1] < asking.PATIENCE, "one second or two"
 
 
 def test_onnxruntime_runs_here(here):

@@ -16,7 +16,9 @@ CLOSED = "this engine was closed; load the model again with Engine.load"
 
 
 def clip(frames=9, seed=0):
-    return np.random.default_rng(seed).uniform(-1, 1, (frames, 17, 3)).astype(np.float32)
+    keypoints = np.random.default_rng(seed).uniform(-1, 1, (frames, 17, 3)).astype(np.float32)
+    keypoints[..., 2] = np.abs(keypoints[..., 2])
+    return keypoints
 
 
 @pytest.fixture

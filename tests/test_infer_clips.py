@@ -179,8 +179,8 @@ def test_what_is_missing_can_be_refused(engine):
     with pytest.raises(InputError) as caught:
         engine.infer(keypoints, on_missing="raise")
     assert str(caught.value) == (
-        "keypoints: 1 of 153 joints are missing (NaN, infinite or confidence 0): rankle in frame "
-        "7; give them all, or choose another on_missing: hold, interpolate or nan"
+        "keypoints: 1 of 153 joints are missing (NaN, infinite, or confidence 0 or below): rankle "
+        "in frame 7; give them all, or choose another on_missing: hold, interpolate or nan"
     )
 
 

@@ -9,6 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from live_streams import CLIP, FRAMES, Clock, answers, frames, load, refused, run, stream
+from waiting import PATIENCE_S
 
 from h2ot_edge.errors import UnknownName
 from h2ot_edge.filters import OneEuro
@@ -195,7 +196,7 @@ def test_threads_take_turns(engine):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert sorted(numbers) == list(range(8 * len(CLIP)))
 
 
@@ -217,7 +218,7 @@ def test_asyncio_goes_on_while_the_network_runs(engine, monkeypatch):
         loop, free = asyncio.get_running_loop(), threading.Event()
 
         def run_windows(windows):
-            ran.append(free.wait(10))
+            ran.append(free.wait(PATIENCE_S))
             return real(windows)
 
         monkeypatch.setattr(engine, "run_windows", run_windows)

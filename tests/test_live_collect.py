@@ -90,7 +90,7 @@ def test_one_pose_is_a_clip_of_unknown_rate():
 @pytest.mark.parametrize("nothing", [[], [None, None]])
 def test_no_poses(nothing):
     assert refused(InputError, poses_of, nothing) == (
-        "poses_of: expected at least one pose, got none; the stream still fills"
+        "poses_of: expected at least one pose, got none; the stream still fills, push on"
     )
 
 
@@ -141,6 +141,37 @@ def test_people_of_streams_are_collected_each_by_itself(engine):
     assert len(poses_of(pose for pose in poses if pose.id == "b")) == 5
 
 
+def on_both_sides(poses, before, after):
+    """What is refused of poses whose numbers and timestamps rise, and what should be said."""
+    assert before.number < after.number
+    assert before.timestamp < after.timestamp
+    expected = (
+        f"poses_of: expected poses of one stream, got stream {before.stream} and {after.stream}; "
+        "collect each by itself, a reset or a dropped id that comes again begins another"
+    )
+    return refused(InputError, poses_of, poses), expected
+
+
+def test_a_reset_is_seen_though_numbers_go_on(engine):
+    made = stream(engine, lookahead=0)
+    poses = [made.push(CLIP[number], number / 50) for number in range(4)]
+    made.reset()
+    poses += [made.push(CLIP[number], 1 + number / 50) for number in range(8)][4:]
+    said, expected = on_both_sides(poses, poses[3], poses[4])
+    assert said == expected
+    assert len(poses_of(poses[4:])) == 4
+
+
+def test_an_id_that_comes_again_is_another_stream(engine):
+    made = streams(engine, lookahead=0)
+    poses = [pose for number in range(2) for pose in made.push("a", CLIP[number], number / 50)]
+    made.drop("a")
+    for number in range(4):
+        poses += made.push("a", CLIP[number], 1 + number / 50)
+    said, expected = on_both_sides(poses[:2] + poses[4:], poses[1], poses[4])
+    assert said == expected
+
+
 def test_no_such_way_with_what_was_not_answered():
     assert refused(UnknownName, poses_of, [live_pose(0)], unanswered="nan") == (
         "no unanswered 'nan' (known: leave-out, invalid)"
@@ -164,5 +195,6 @@ def test_one_pose_that_cannot_be_made_metric():
     )
     pose = live_pose(0, unit="normalised")
     assert refused(UsageError, pose.to_metric, np.nan) == (
-        "to_metric: expected a finite scale above 0, got nan"
+        "to_metric: expected a finite scale above 0, got nan; give metres for one of the pose's "
+        "unit, as Poses.to_metric finds it (docs/live.md)"
     )

@@ -112,18 +112,24 @@ def test_what_is_no_filter(engine, smooth):
 @pytest.mark.parametrize(
     ("error", "options", "message"),
     [
-        (UsageError, {"over_s": 0}, "over_s: expected a finite number above 0, got 0"),
+        (
+            UsageError,
+            {"over_s": 0},
+            "over_s: expected a finite number above 0, got 0; give the seconds that the mean looks "
+            "back",
+        ),
         (
             InputError,
             {"lengths": [1, 2]},
             "lengths: expected 16 finite numbers above 0, in the order of h2ot_edge.bones.BONES, "
-            "got [1. 2.]",
+            "got [1. 2.]; bone_lengths and median_lengths there give them",
         ),
         (
             InputError,
             {"lengths": np.zeros(16)},
             "lengths: expected 16 finite numbers above 0, in the order of h2ot_edge.bones.BONES, "
-            "got [0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0.]",
+            "got [0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0. 0.]; bone_lengths and "
+            "median_lengths there give them",
         ),
     ],
 )
@@ -134,8 +140,9 @@ def test_parameters_out_of_range(error, options, message):
 def test_poses_and_rates_that_cannot_be():
     steady = SteadyBones()
     assert refused(InputError, steady.step, POSES[:2], 50.0) == (
-        "pose: expected (17, 3), got (2, 17, 3)"
+        "pose: expected (17, 3), got (2, 17, 3); give one frame, or a clip to "
+        "h2ot_edge.bones.stabilise_bones"
     )
     assert refused(UsageError, steady.step, POSES[0], 0.0) == (
-        "fps: expected a finite number above 0, got 0"
+        "fps: expected a finite number above 0, got 0; give 1 / seconds since the pose before"
     )

@@ -12,7 +12,7 @@ SIZES = [None, (1920, 1080), (640, 1000), (1, 1), (3, 4)]
 
 def plainly(given, size):
     """A frame (17, 3) as `Intake` is said to read it, one joint after the other."""
-    present = [bool(np.isfinite(joint).all() and joint[2] != 0) for joint in given]
+    present = [bool(np.isfinite(joint).all() and joint[2] > 0) for joint in given]
     peak = max((np.abs(given[j, :2]).max() for j in range(17) if present[j]), default=0)
     if size is not None and peak <= PIXEL_LIMIT < size[0]:
         present = [False] * 17
@@ -33,7 +33,7 @@ def test_a_frame_is_read_to_the_bit(size, channels):
     for _ in range(400):
         frame = rng.uniform(-1, 1, (17, 3)) * rng.choice([1, 2, 10, 30, 4000, 2e4])
         frame[:, 2] = rng.uniform(0.1, 1, 17) if channels == 3 else 1
-        for odd in rng.choice([0, np.nan, np.inf, 2e3, 1e30], rng.integers(3)):
+        for odd in rng.choice([0, -0.5, np.nan, np.inf, 2e3, 1e30], rng.integers(3)):
             frame[rng.integers(17), rng.integers(channels)] = odd
         frame = frame.astype(np.float32)
         expected, present = plainly(frame, size)
@@ -60,6 +60,7 @@ def test_a_holder_that_is_told_what_is_seen_gives_the_same():
     asked, told = Holder(max_gap_s=0.1), Holder(max_gap_s=0.1)
     for number in range(200):
         frame = rng.uniform(-1, 1, (17, 3)).astype(np.float32)
+        frame[:, 2] = np.abs(frame[:, 2])
         frame[rng.random(17) < rng.choice([0, 0.3, 1.0])] = np.nan
         seen = np.isfinite(frame).all(axis=1)
         expected, valid = asked.push(frame, number / 50)

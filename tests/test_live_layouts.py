@@ -105,18 +105,19 @@ def test_a_stream_of_a_layout_takes_nobody(engine):
             "coco133",
             (17, 3),
             "keypoints: expected (133, 2|3), the joints of coco133 in one frame of one person, or "
-            "None, got (17, 3)",
+            "None, got (17, 3); for other joints name their layout",
         ),
         (
             "coco17",
             (1, 17, 3),
             "keypoints: expected (17, 2|3), the joints of coco17 in one frame of one person, or "
-            "None, got (1, 17, 3)",
+            "None, got (1, 17, 3); push people one by one",
         ),
         (
             "h36m",
             (25, 3),
-            "keypoints: expected (17, 2|3), one frame of one person, or None, got (25, 3)",
+            "keypoints: expected (17, 2|3), one frame of one person, or None, got (25, 3); for "
+            "other joints name their layout",
         ),
     ],
 )

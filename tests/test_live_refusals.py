@@ -45,20 +45,23 @@ def test_timestamps_come_always_or_never(engine):
     made = stream(engine, lookahead=0)
     made.push(CLIP[0], 1.0)
     assert refused(UsageError, made.push, CLIP[1]) == (
-        "timestamp: expected one with every frame or with none, got none after frames with"
+        "timestamp: expected one with every frame or with none, got none after frames with; go on "
+        "as the stream began, or reset it"
     )
     made.reset()
     made.push(CLIP[0])
     assert refused(UsageError, made.push, CLIP[1], 1.0) == (
-        "timestamp: expected one with every frame or with none, got one after frames without"
+        "timestamp: expected one with every frame or with none, got one after frames without; go "
+        "on as the stream began, or reset it"
     )
 
 
 @pytest.mark.parametrize("shape", [(1, 17, 3), (16, 3), (17, 4), (17,), ()])
 def test_a_frame_of_another_shape(engine, shape):
     made = stream(engine, lookahead=0)
+    hint = "push people one by one" if len(shape) == 3 else "for other joints name their layout"
     assert refused(InputError, made.push, np.zeros(shape)) == (
-        f"keypoints: expected (17, 2|3), one frame of one person, or None, got {shape}"
+        f"keypoints: expected (17, 2|3), one frame of one person, or None, got {shape}; {hint}"
     )
     assert made.push(CLIP[0]).number == 0
 
@@ -107,25 +110,79 @@ def test_without_fps_it_is_seen_when_the_first_window_is_full(tmp_path, caplog, 
     assert all(message.startswith(expected) for message in caplog.messages)
 
 
+def test_every_stream_is_looked_at_and_it_is_said_once(tmp_path, caplog):
+    with load(tmp_path, training={"fps": 50}) as engine, caplog.at_level(logging.WARNING):
+        made = engine.streams(lookahead=0)
+        said = []
+        for number in range(30):
+            made.push("usual", CLIP[number], number / 50)
+            if number >= 12:
+                for slow in ("a", "b"):
+                    made.push(slow, CLIP[number], number / 5)
+            said.append(len(caplog.messages))
+    assert said == 20 * [0] + 10 * [1]
+    assert caplog.messages[0].startswith("a window of 9 frames spans 1.8 s at 5 frames a second")
+
+
+def test_timestamps_that_are_not_of_the_rate_that_was_named(tmp_path, caplog):
+    with load(tmp_path, training={"fps": 50}) as engine, caplog.at_level(logging.WARNING):
+        made, said = stream(engine, lookahead=0, fps=50), []
+        for number in range(10):
+            made.push(CLIP[number], number / 5)
+            said.append(len(caplog.messages))
+    assert said == 8 * [0] + 2 * [1]
+
+
+def test_a_rate_that_changes_behind_a_gap_is_seen(tmp_path, caplog):
+    with load(tmp_path, training={"fps": 50}) as engine, caplog.at_level(logging.WARNING):
+        made = stream(engine, lookahead=0)
+        for number in range(20):
+            made.push(CLIP[number], number / 50)
+        assert caplog.messages == []
+        for number in range(9):
+            made.push(CLIP[number], 5 + number / 5)
+    assert len(caplog.messages) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (
             {"lookahead": -1},
-            "lookahead: expected 0 to 8 frames with windows of 9 and hop 1, got -1",
+            "lookahead: expected 0 to 8 frames with windows of 9 and hop 1, got -1; 0 waits for no "
+            "frame, a smaller hop leaves more",
         ),
-        ({"lookahead": 9}, "lookahead: expected 0 to 8 frames with windows of 9 and hop 1, got 9"),
+        (
+            {"lookahead": 9},
+            "lookahead: expected 0 to 8 frames with windows of 9 and hop 1, got 9; 0 waits for no "
+            "frame, a smaller hop leaves more",
+        ),
         (
             {"lookahead": 6, "hop": 4},
-            "lookahead: expected 0 to 5 frames with windows of 9 and hop 4, got 6",
+            "lookahead: expected 0 to 5 frames with windows of 9 and hop 4, got 6; 0 waits for no "
+            "frame, a smaller hop leaves more",
         ),
-        ({"lookahead": 0, "hop": 0}, "hop: expected 1 to 9 frames, got 0"),
-        ({"lookahead": 0, "hop": 10}, "hop: expected 1 to 9 frames, got 10"),
-        ({"lookahead": 0, "startup": "go"}, "startup: expected 'pad' or 'wait', got 'go'"),
-        ({"lookahead": 0, "fps": 0}, "fps: expected a finite number above 0, got 0"),
+        (
+            {"lookahead": 0, "hop": 0},
+            "hop: expected 1 to 9 frames, got 0; 1 runs the network with every frame",
+        ),
+        (
+            {"lookahead": 0, "hop": 10},
+            "hop: expected 1 to 9 frames, got 10; 1 runs the network with every frame",
+        ),
+        (
+            {"lookahead": 0, "startup": "go"},
+            "startup: expected 'pad' or 'wait', got 'go'; pad answers from the first frames on, "
+            "wait when a window is full",
+        ),
+        (
+            {"lookahead": 0, "fps": 0},
+            "fps: expected a finite number above 0, got 0; leave it out to go by the time of the "
+            "push",
+        ),
         (
             {"lookahead": 0, "max_gap_s": math.inf},
-            "max_gap_s: expected a finite number above 0, got inf",
+            "max_gap_s: expected a finite number above 0, got inf; leave it out for 0.5 s",
         ),
         (
             {"lookahead": 0, "fps": 1, "max_gap_s": 0.5},

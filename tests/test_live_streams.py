@@ -189,6 +189,27 @@ def test_idle_streams_are_forgotten(engine, clock):
     assert made.counts.idle == 1
 
 
+def test_who_is_not_seen_any_more_is_forgotten(engine):
+    made = streams(engine, lookahead=1, unseen_timeout_s=0.1)
+    poses = pushed(made, "ab", 0, 5)
+    for number in range(5, 20):
+        people = dict.fromkeys(made.ids) | {"b": CLIPS["b"][number]}
+        poses += made.push_many(people, number / 50)
+        # The last frame was 4, and after 5 more there were 0.1 s without anybody.
+        assert made.ids == (["a", "b"] if number <= 9 else ["b"])
+    assert (made.counts.unseen, made.counts.idle) == (1, 0)
+    assert [pose.number for pose in of(poses, "a")] == list(range(9))
+    assert [pose.number for pose in of(poses, "b")] == list(range(19))
+
+
+def test_nobody_who_was_never_seen_is_kept(engine):
+    made = streams(engine, lookahead=0, unseen_timeout_s=0.1)
+    for number in range(7):
+        made.push("a", None, 5 + number / 50)
+        assert made.ids == (["a"] if number < 6 else [])
+    assert made.counts.unseen == 1
+
+
 def test_cameras_have_sizes_of_their_own(engine):
     made = streams(engine, lookahead=0, image_size=(1920, 1080))
     pixels = CLIPS["a"][0].copy()
@@ -205,7 +226,8 @@ def test_cameras_have_sizes_of_their_own(engine):
 def test_a_frame_that_is_refused_begins_no_stream(engine):
     made = streams(engine, lookahead=0)
     assert refused(InputError, made.push, "a", np.zeros((3, 3))) == (
-        "keypoints: expected (17, 2|3), one frame of one person, or None, got (3, 3)"
+        "keypoints: expected (17, 2|3), one frame of one person, or None, got (3, 3); for other "
+        "joints name their layout"
     )
     assert made.ids == []
     assert made.counts.frames == 0
@@ -214,11 +236,24 @@ def test_a_frame_that_is_refused_begins_no_stream(engine):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_queue": 0}, "max_queue: expected at least 1, got 0"),
-        ({"max_unread": 0}, "max_unread: expected at least 1, got 0"),
-        ({"max_streams": 0}, "max_streams: expected at least 1, got 0"),
-        ({"max_wait_ms": -1}, "max_wait_ms: expected 0 or more, got -1"),
-        ({"idle_timeout_s": 0}, "idle_timeout_s: expected above 0, got 0"),
+        (
+            {"max_queue": 0},
+            "max_queue: expected at least 1, got 0; 1 keeps the newest window of a stream",
+        ),
+        ({"max_unread": 0}, "max_unread: expected at least 1, got 0; 1 keeps the newest pose"),
+        (
+            {"max_streams": 0},
+            "max_streams: expected at least 1, got 0; 1 keeps the stream that was pushed to last",
+        ),
+        ({"max_wait_ms": -1}, "max_wait_ms: expected 0 or more, got -1; 0 waits for no others"),
+        (
+            {"idle_timeout_s": 0},
+            "idle_timeout_s: expected above 0, got 0; math.inf keeps every stream",
+        ),
+        (
+            {"unseen_timeout_s": -1},
+            "unseen_timeout_s: expected above 0, got -1; math.inf keeps every stream",
+        ),
     ],
 )
 def test_limits_out_of_range(engine, options, message):
@@ -229,7 +264,7 @@ def test_an_option_that_is_none(engine):
     assert refused(UnknownName, streams, engine, lookahead=0, max_queu=3) == (
         "no option of a live stream 'max_queu'; did you mean 'max_queue'? (known: lookahead, hop, "
         "fps, image_size, startup, max_gap_s, smooth, layout, clock, max_wait_ms, max_queue, "
-        "max_unread, max_streams, idle_timeout_s)"
+        "max_unread, max_streams, idle_timeout_s, unseen_timeout_s)"
     )
 
 

@@ -225,9 +225,9 @@ def test_raise_names_frames_and_joints():
     with pytest.raises(InputError) as caught:
         fill_missing(left, on_missing="raise")
     assert str(caught.value) == (
-        "keypoints: 80 of 680 joints are missing (NaN, infinite or confidence 0): all joints in "
-        "frames 3 to 5, rknee in frame 7, lwrist in frames 12 to 39; give them all, or choose "
-        "another on_missing: hold, interpolate or nan"
+        "keypoints: 80 of 680 joints are missing (NaN, infinite, or confidence 0 or below): all "
+        "joints in frames 3 to 5, rknee in frame 7, lwrist in frames 12 to 39; give them all, or "
+        "choose another on_missing: hold, interpolate or nan"
     )
 
 
@@ -237,10 +237,10 @@ def test_raise_names_clips_and_the_first_gaps_of_many():
     with pytest.raises(InputError) as caught:
         fill_missing(left, on_missing="raise")
     assert str(caught.value) == (
-        "keypoints: 7 of 680 joints are missing (NaN, infinite or confidence 0): clip 1: hip in "
-        "frame 0, clip 1: hip in frame 3, clip 1: hip in frame 6, clip 1: hip in frame 9, clip 1: "
-        "hip in frame 12 and 2 more gaps; give them all, or choose another on_missing: hold, "
-        "interpolate or nan"
+        "keypoints: 7 of 680 joints are missing (NaN, infinite, or confidence 0 or below): clip 1: "
+        "hip in frame 0, clip 1: hip in frame 3, clip 1: hip in frame 6, clip 1: hip in frame 9, "
+        "clip 1: hip in frame 12 and 2 more gaps; give them all, or choose another on_missing: "
+        "hold, interpolate or nan"
     )
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import h2ot_edge
-from h2ot_edge.benchmarks.layout_cost import BREAKAGES, as_layout, main
 from h2ot_edge.benchmarks.motion.labelled import LabelledClip
+from h2ot_edge.benchmarks.studies.layout_cost import BREAKAGES, as_layout, main
 from h2ot_edge.clips import read_clip
 from h2ot_edge.errors import InputError
 from h2ot_edge.layouts import LAYOUTS, check_orientation, h36m_from

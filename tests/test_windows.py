@@ -214,3 +214,16 @@ def test_seq2frame_has_no_overlap():
     assert str(caught.value) == (
         "overlap: expected none, got 3; a seq2frame model slides by one frame"
     )
+
+
+def test_frames_that_windows_kept_are_flagged():
+    """Also where windows begin before their clip and end behind it."""
+    for plan, expected in (
+        (WindowPlan(clips=2, frames=12, window=5, overlap=2), [0, 3, 6, 7, 9, 10]),
+        (WindowPlan(clips=2, frames=3, window=5), [2]),
+        (WindowPlan(clips=2, frames=3, window=5, centred=True), [0, 1, 2]),
+    ):
+        out = np.zeros((2, plan.frames), bool)
+        for windows in plan.batches():
+            plan.mark(np.array([[0, 3]]), windows, out)
+        assert [np.flatnonzero(flags).tolist() for flags in out] == [expected] * 2

@@ -136,7 +136,7 @@ def _person(lifted: Lifted, place: int) -> dict[str, Any]:
 
 def _gaps(lifted: Lifted, on_missing: str) -> dict[str, Any]:
     """How much was missing, and what became of it; what was filled in has confidence 0."""
-    seen = np.concatenate([poses.confidence for poses in lifted.poses]) != 0
+    seen = np.concatenate([poses.confidence for poses in lifted.poses]) > 0
     gaps = Gaps.of(seen, np.concatenate([poses.valid for poses in lifted.poses]))
     return {"on_missing": on_missing, **dataclasses.asdict(gaps)}
 

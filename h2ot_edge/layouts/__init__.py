@@ -43,7 +43,7 @@ def h36m_from(keypoints: ArrayLike, layout: str) -> FloatArray:
     """Human3.6M's 17 joints from those of another layout.
 
     A joint made of several is as certain as the least certain of them; if one of them is missing
-    (confidence 0, or NaN), so is the joint: (0, 0, 0), as detectors write it.
+    (no confidence above 0, or NaN), so is the joint: (0, 0, 0), as detectors write it.
 
     Args:
         keypoints: (..., n, 2|3), real numbers, any unit: x, y and perhaps a confidence of the n

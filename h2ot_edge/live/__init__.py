@@ -69,7 +69,7 @@ def streams(engine: "Inference", *, lookahead: int, **options: Any) -> Streams:
         engine: as `stream`.
         lookahead: as `stream`.
         options: as `stream`, and the fields of `LiveLimits`: `max_wait_ms`, `max_queue`,
-            `max_streams`, `idle_timeout_s`.
+            `max_streams`, `idle_timeout_s`, `unseen_timeout_s`.
 
     Raises:
         As `stream`.

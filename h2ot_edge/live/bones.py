@@ -38,7 +38,10 @@ class SteadyBones:
 
     def __init__(self, *, over_s: float = 10.0, lengths: ArrayLike | None = None) -> None:
         if not 0 < over_s < math.inf:
-            raise UsageError(f"over_s: expected a finite number above 0, got {over_s:g}")
+            raise UsageError(
+                f"over_s: expected a finite number above 0, got {over_s:g}; give the seconds that "
+                "the mean looks back"
+            )
         self._over_s = over_s
         self._given = None if lengths is None else _checked(lengths)
         self.reset()
@@ -65,9 +68,15 @@ class SteadyBones:
             UsageError: fps is not a finite number above 0.
         """
         if pose.shape != (len(JOINTS), 3):
-            raise InputError(f"pose: expected (17, 3), got {pose.shape}")
+            raise InputError(
+                f"pose: expected (17, 3), got {pose.shape}; give one frame, or a clip to "
+                "h2ot_edge.bones.stabilise_bones"
+            )
         if not 0 < fps < math.inf:
-            raise UsageError(f"fps: expected a finite number above 0, got {fps:g}")
+            raise UsageError(
+                f"fps: expected a finite number above 0, got {fps:g}; give 1 / seconds since the "
+                "pose before"
+            )
         lengths = self._given if self._given is not None else self._learn(pose, fps)
         return with_lengths(pose, lengths).astype(np.float32)
 
@@ -92,6 +101,7 @@ def _checked(lengths: ArrayLike) -> Array:
     if array.shape != (len(BONES),) or not (np.isfinite(array) & (array > 0)).all():
         raise InputError(
             f"lengths: expected {len(BONES)} finite numbers above 0, in the order of "
-            f"h2ot_edge.bones.BONES, got {np.array2string(array, precision=3, threshold=20)}"
+            f"h2ot_edge.bones.BONES, got {np.array2string(array, precision=3, threshold=20)}; "
+            "bone_lengths and median_lengths there give them"
         )
     return array

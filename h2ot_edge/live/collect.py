@@ -13,7 +13,9 @@ from h2ot_edge.rates import rate_of
 
 __all__ = ["poses_of"]
 
-_ALIKE = ("id", "unit", "axes", "filters")
+_ALIKE = ("id", "unit", "axes", "filters", "stream")
+
+_BEGAN = ", a reset or a dropped id that comes again begins another"
 
 
 def poses_of(live: Iterable[LivePose | None], *, unanswered: str = "leave-out") -> Poses:
@@ -32,14 +34,16 @@ def poses_of(live: Iterable[LivePose | None], *, unanswered: str = "leave-out") 
         between frames, None if there is only one.
 
     Raises:
-        InputError: no pose; poses of several ids, units, axes or filters; numbers or timestamps
-            that do not rise.
+        InputError: no pose; poses of several ids, units, axes or filters, or of both sides of a
+            reset; numbers or timestamps that do not rise.
         UnknownName: no such `unanswered`.
     """
     fills = look_up("unanswered", unanswered, {"leave-out": False, "invalid": True})
     poses = [pose for pose in live if pose is not None]
     if not poses:
-        raise InputError("poses_of: expected at least one pose, got none; the stream still fills")
+        raise InputError(
+            "poses_of: expected at least one pose, got none; the stream still fills, push on"
+        )
     _check_alike(poses)
     numbers = np.array([pose.number for pose in poses])
     _check_rising("numbers", numbers.tolist())
@@ -62,6 +66,7 @@ def poses_of(live: Iterable[LivePose | None], *, unanswered: str = "leave-out") 
         valid=valid,
         confidence=confidence,
         filters=first.filters,
+        people=() if first.id is None else (str(first.id),),
     )
 
 
@@ -72,7 +77,7 @@ def _check_alike(poses: Sequence[LivePose]) -> None:
                 raise InputError(
                     f"poses_of: expected poses of one stream, got {name} "
                     f"{getattr(poses[0], name)!r} and {getattr(pose, name)!r}; collect each by "
-                    "itself"
+                    f"itself{_BEGAN if name == 'stream' else ''}"
                 )
 
 

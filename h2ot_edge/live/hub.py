@@ -4,8 +4,9 @@ The hub does no waiting and knows no threads; `Streams` and `LiveSession` are fa
 """
 
 import dataclasses
+import math
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 from h2ot_edge.errors import UsageError
 from h2ot_edge.live.options import LiveOptions
 from h2ot_edge.live.pace import Pace
-from h2ot_edge.live.phases import free_turn
+from h2ot_edge.live.phases import FrameCount, Place, take_turn
 from h2ot_edge.live.pose import LivePose
 from h2ot_edge.live.runner import Runner
 from h2ot_edge.live.track import Due, Track
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from h2ot_edge._inference import Inference
 
 __all__ = ["Hub", "LiveCounts", "LiveLimits"]
+
+_WITH_1 = {
+    "max_queue": "keeps the newest window of a stream",
+    "max_unread": "keeps the newest pose",
+    "max_streams": "keeps the stream that was pushed to last",
+}
+"""What a limit of 1 does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,8 @@ class LiveLimits:
         max_unread: most poses that wait for an `async for` of a session; one more drops the oldest.
         max_streams: most streams; one more drops that which was not pushed to for longest.
         idle_timeout_s: a stream that is not pushed to for longer is dropped.
+        unseen_timeout_s: a stream in whose frames nobody was seen for longer, by their timestamps,
+            is dropped; for ids that a tracker gives out and never again.
     """
 
     max_wait_ms: float = 0.0
@@ -45,16 +55,25 @@ class LiveLimits:
     max_unread: int = 256
     max_streams: int = 64
     idle_timeout_s: float = 10.0
+    unseen_timeout_s: float = math.inf
 
     def check(self) -> None:
         """Raise `UsageError` for a number out of its range."""
-        for name in ("max_queue", "max_unread", "max_streams"):
+        for name, with_1 in _WITH_1.items():
             if getattr(self, name) < 1:
-                raise UsageError(f"{name}: expected at least 1, got {getattr(self, name)}")
+                raise UsageError(
+                    f"{name}: expected at least 1, got {getattr(self, name)}; 1 {with_1}"
+                )
         if not self.max_wait_ms >= 0:
-            raise UsageError(f"max_wait_ms: expected 0 or more, got {self.max_wait_ms:g}")
-        if not self.idle_timeout_s > 0:
-            raise UsageError(f"idle_timeout_s: expected above 0, got {self.idle_timeout_s:g}")
+            raise UsageError(
+                f"max_wait_ms: expected 0 or more, got {self.max_wait_ms:g}; 0 waits for no others"
+            )
+        for name in ("idle_timeout_s", "unseen_timeout_s"):
+            if not getattr(self, name) > 0:
+                raise UsageError(
+                    f"{name}: expected above 0, got {getattr(self, name):g}; math.inf keeps every "
+                    "stream"
+                )
 
 
 @dataclass(kw_only=True)
@@ -69,6 +88,7 @@ class LiveCounts:
         dropped: windows that were never run because too many of their stream waited.
         evicted: streams that were dropped because there were too many.
         idle: streams that were dropped because nobody pushed to them.
+        unseen: streams that were dropped because nobody was seen in them.
     """
 
     frames: int = 0
@@ -78,6 +98,7 @@ class LiveCounts:
     dropped: int = 0
     evicted: int = 0
     idle: int = 0
+    unseen: int = 0
 
 
 class Hub:
@@ -90,7 +111,7 @@ class Hub:
         self._tracks: OrderedDict[Hashable, Track] = OrderedDict()
         self._queue: deque[Due] = deque()
         self._out: list[LivePose] = []
-        self._round = 0
+        self._everybody = FrameCount()
         self._counts = LiveCounts()
         self._pace = Pace(self._card, options)
 
@@ -109,20 +130,17 @@ class Hub:
         owner: Hashable,
         keypoints: ArrayLike | None,
         timestamp: float | None,
+        camera: FrameCount | None = None,
         **own: Any,
     ) -> None:
         """Take a frame of a stream; nothing has changed if it raises.
 
-        A new id begins one; `own` are the options in which it differs from the others, None for
-        those in which it does not.
+        A new id begins one, before a camera that `camera_of` gave, if that is known; `own` are the
+        options in which it differs from the others, None for those in which it does not.
         """
-        known = self._tracks.get(owner)
-        # Who comes again shows that the cameras have gone on to their next frame.
-        round = self._round + (known is not None and known.round == self._round)
-        track = known or self._new_track(owner, round, own)
-        due = track.add(keypoints, timestamp, round)
+        track = self._tracks.get(owner) or self._new_track(owner, camera, own)
+        due = track.add(keypoints, timestamp)
         self._pace.look(track)
-        self._round = round
         self._counts.frames += 1
         self._tracks[owner] = track
         self._tracks.move_to_end(owner)
@@ -130,7 +148,15 @@ class Hub:
             # Its window is a view of what the next frame changes.
             self._enqueue(dataclasses.replace(due, window=due.window.copy()))
         self._hand_out(track)
+        if track.unseen_s > self.limits.unseen_timeout_s:
+            self.drop(owner)
+            self._counts.unseen += 1
         self.tidy()
+
+    def camera_of(self, people: Iterable[Hashable]) -> FrameCount:
+        """The camera of people in one frame: that of the first who is known, or a new one."""
+        known = (self._tracks[owner].places[0].count for owner in people if owner in self._tracks)
+        return next(known, FrameCount())
 
     @property
     def has_ready(self) -> bool:
@@ -195,12 +221,21 @@ class Hub:
             self.drop(next(iter(self._tracks)))
             self._counts.idle += 1
 
-    def _new_track(self, owner: Hashable, round: int, own: Mapping[str, Any]) -> Track:
+    def _new_track(
+        self, owner: Hashable, camera: FrameCount | None, own: Mapping[str, Any]
+    ) -> Track:
         changes = {name: value for name, value in own.items() if value is not None}
         options = dataclasses.replace(self.options, **changes)
         track = Track(self._card, options, owner)
-        taken = [other.turn for other in self._tracks.values() if other.turn is not None]
-        track.turn = free_turn(taken, track.natural_turn(round), options.hop, self._runner.batch)
+        counts = [self._everybody] if camera is None else [camera, self._everybody]
+        track.places = tuple(Place(count) for count in dict.fromkeys(counts))
+        take_turn(
+            track.places,
+            (other.places for other in self._tracks.values()),
+            first_run=track.first_run,
+            hop=options.hop,
+            batch=self._runner.batch,
+        )
         return track
 
     def _enqueue(self, due: Due) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from h2ot_edge._gaps import BoolArray, seen_in
 from h2ot_edge.errors import InputError
 from h2ot_edge.keypoints import (
     NORMALISED_LIMIT,
@@ -31,8 +32,6 @@ _ALL = np.ones(_COUNT, bool)
 
 _logger = logging.getLogger(__name__)
 
-Seen = NDArray[np.bool_]
-
 
 class Read(NamedTuple):
     """A frame that was read.
@@ -44,7 +43,7 @@ class Read(NamedTuple):
     """
 
     frame: FloatArray
-    seen: Seen
+    seen: BoolArray
     whole: bool
 
 
@@ -95,9 +94,9 @@ class Intake:
         frame = self._own(array)
         size = np.abs(frame)
         # Most frames are whole and beyond doubt, which is soon told.
-        if self._is_clear(size) and np.minimum.reduce(size[:, 2]) > 0:
+        if self._is_clear(size) and np.minimum.reduce(frame[:, 2]) > 0:
             return Read(self._normalised(frame), _ALL.copy(), True)
-        seen = _present(frame)
+        seen = seen_in(frame)
         frame[~seen] = 0
         if not self._is_clear(np.abs(frame)):
             seen &= self._fitting(frame, seen)
@@ -129,7 +128,7 @@ class Intake:
             and confidence <= _CONFIDENCE_LIMIT
         )
 
-    def _fitting(self, frame: FloatArray, seen: Seen) -> Seen:
+    def _fitting(self, frame: FloatArray, seen: BoolArray) -> BoolArray:
         """Which joints are where a person may be; (17, 3) is finite, 0 where nothing was seen."""
         peak = np.abs(frame[:, :2]).max()
         if self._size is None:
@@ -151,9 +150,10 @@ class Intake:
 
     def _bad_shape(self, count: int, array: FloatArray) -> InputError:
         whose = "" if self._convert is None else f"the joints of {self._convert.layout.name} in "
+        hint = "push people one by one" if array.ndim == 3 else "for other joints name their layout"
         return InputError(
             f"keypoints: expected ({count}, 2|3), {whose}one frame of one person, or None, got "
-            f"{array.shape}"
+            f"{array.shape}; {hint}"
         )
 
     def _warn(self, what: str) -> None:
@@ -170,12 +170,6 @@ def _as_array(keypoints: ArrayLike) -> FloatArray:
     return as_float32(keypoints)
 
 
-def _present(frame: FloatArray) -> Seen:
-    finite = np.isfinite(frame)
-    present: Seen = finite[:, 0] & finite[:, 1] & finite[:, 2] & (frame[:, 2] != 0)
-    return present
-
-
-def _plausible(frame: FloatArray) -> Seen:
-    inside: Seen = np.asarray((np.abs(frame[:, :2]) <= NORMALISED_LIMIT).all(axis=1))
-    return inside & (np.abs(frame[:, 2]) <= _CONFIDENCE_LIMIT)
+def _plausible(frame: FloatArray) -> BoolArray:
+    inside: BoolArray = np.asarray((np.abs(frame[:, :2]) <= NORMALISED_LIMIT).all(axis=1))
+    return inside & (frame[:, 2] <= _CONFIDENCE_LIMIT)

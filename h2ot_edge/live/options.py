@@ -50,7 +50,8 @@ class LiveOptions:
         fps: frames a second of pushes without a timestamp; None takes the time of the push.
         image_size: (width, height) if the keypoints are pixels; None if they are normalised.
         startup: what stands in a window before the first frame: `pad` repeats that frame, so the
-            first pose comes with frame k + n; `wait` answers nothing until there are f frames.
+            first pose comes with frame k + n; `wait` answers nothing until there are f frames, and
+            of many streams until it is one's turn then.
         max_gap_s: how long a joint that is missing counts as where it was last seen. After nobody
             was seen for longer, the stream answers nothing, and begins anew with who comes next.
         smooth: a filter of the poses, or several in order; every stream gets fresh ones.
@@ -92,15 +93,21 @@ class LiveOptions:
         if card.mode == "seq2frame":
             self._check_centred(card.frames // 2)
         if not 1 <= self.hop <= card.frames:
-            raise UsageError(f"hop: expected 1 to {card.frames} frames, got {self.hop}")
+            raise UsageError(
+                f"hop: expected 1 to {card.frames} frames, got {self.hop}; 1 runs the network with "
+                "every frame"
+            )
         most = card.frames - self.hop
         if not 0 <= self.lookahead <= most:
             raise UsageError(
                 f"lookahead: expected 0 to {most} frames with windows of {card.frames} and hop "
-                f"{self.hop}, got {self.lookahead}"
+                f"{self.hop}, got {self.lookahead}; 0 waits for no frame, a smaller hop leaves more"
             )
         if self.startup not in ("pad", "wait"):
-            raise UsageError(f"startup: expected 'pad' or 'wait', got {self.startup!r}")
+            raise UsageError(
+                f"startup: expected 'pad' or 'wait', got {self.startup!r}; pad answers from the "
+                "first frames on, wait when a window is full"
+            )
         self._check_seconds()
         if self.image_size is not None:
             checked_size(self.image_size)
@@ -127,9 +134,14 @@ class LiveOptions:
             )
 
     def _check_seconds(self) -> None:
-        for name, value in (("fps", self.fps), ("max_gap_s", self.max_gap_s)):
+        for name, value, instead in (
+            ("fps", self.fps, "leave it out to go by the time of the push"),
+            ("max_gap_s", self.max_gap_s, f"leave it out for {MAX_GAP_S:g} s"),
+        ):
             if value is not None and not 0 < value < math.inf:
-                raise UsageError(f"{name}: expected a finite number above 0, got {value:g}")
+                raise UsageError(
+                    f"{name}: expected a finite number above 0, got {value:g}; {instead}"
+                )
         if self.fps is not None and self.max_gap_s * self.fps < 1:
             raise UsageError(
                 f"max_gap_s: expected at least the {1 / self.fps:g} s between frames, got "

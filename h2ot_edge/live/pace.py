@@ -11,18 +11,18 @@ __all__ = ["Pace"]
 class Pace:
     """Warns once of windows that span too short or too long a time.
 
-    It goes by `fps`, and where that is not given by the first window that is full.
+    It goes by `fps`, and by the first full window of every stream: cameras differ, and frames that
+    come with timestamps need not have that rate.
     """
 
     def __init__(self, card: ModelCard, options: LiveOptions) -> None:
         self._card = card
         trained_fps(card)  # a card that tells none is refused now, not while frames come
-        self._told = options.fps is not None or card.frames < 2
-        if options.fps is not None:
-            warn_of_span(card, options.fps)
+        self._told = card.frames < 2 or (
+            options.fps is not None and warn_of_span(card, options.fps)
+        )
 
     def look(self, track: Track) -> None:
         """Look at a stream that has got a frame."""
-        if not self._told and track.full_after_s is not None:
-            self._told = True
-            warn_of_span(self._card, (self._card.frames - 1) / track.full_after_s)
+        if track.full_after_s is not None and not self._told:
+            self._told = warn_of_span(self._card, (self._card.frames - 1) / track.full_after_s)

@@ -41,6 +41,8 @@ class LivePose:
             where the detector gives none.
         filters: what was done to the pose afterwards, in order.
         id: whose it is; None of a `Stream`.
+        stream: a number that no other stream of this process has; a reset, or an id that comes
+            again after it was dropped, begins another.
     """
 
     positions: FloatArray
@@ -55,6 +57,7 @@ class LivePose:
     filters: tuple[str, ...] = ()
     id: Hashable = None
     axes: tuple[str, str, str] = CAMERA_AXES
+    stream: int = 0
 
     def to_metric(self, scale: float, *, rescale: bool = False) -> "LivePose":
         """The pose in metres, by a scale that is known, such as from the person's first seconds.
@@ -75,7 +78,10 @@ class LivePose:
                 "pass rescale=True to give the person another size"
             )
         if not 0 < scale < math.inf:
-            raise UsageError(f"to_metric: expected a finite scale above 0, got {scale:g}")
+            raise UsageError(
+                f"to_metric: expected a finite scale above 0, got {scale:g}; give metres for one "
+                "of the pose's unit, as Poses.to_metric finds it (docs/live.md)"
+            )
         note = f"to_metric(scale={scale:.4g})"
         positions = self.positions * np.float32(scale)
         return dataclasses.replace(

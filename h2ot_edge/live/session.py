@@ -76,7 +76,10 @@ class LiveSession:
             InputError: keypoints of another shape or type, or a timestamp not after the last one.
             UsageError: timestamps with some frames and not with others, or after `close`.
         """
-        self.push_many({id: keypoints}, timestamp, image_size=image_size, layout=layout)
+        with self._changed:
+            self._check_open()
+            self._hub.add(id, keypoints, timestamp, image_size=image_size, layout=layout)
+            self._changed.notify_all()
 
     def push_many(
         self,
@@ -86,16 +89,18 @@ class LiveSession:
         image_size: Sequence[float] | None = None,
         layout: str | None = None,
     ) -> None:
-        """Take the people of one frame of a camera; their windows run in one call if they fit.
+        """Take the people of one frame of a camera, as `Streams.push_many`.
 
         Raises:
             As `push`; the frames before the one at fault have been taken.
         """
+        own = {"image_size": image_size, "layout": layout}
         with self._changed:
             self._check_open()
+            camera = self._hub.camera_of(frames)
             try:
                 for owner, keypoints in frames.items():
-                    self._hub.add(owner, keypoints, timestamp, image_size=image_size, layout=layout)
+                    self._hub.add(owner, keypoints, timestamp, camera, **own)
             finally:
                 self._changed.notify_all()
 

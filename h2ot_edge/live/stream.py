@@ -48,8 +48,8 @@ class Stream:
 
         Args:
             keypoints: (17, 2|3), or the joints of `layout`, as `Engine.infer`; joints with NaN,
-                infinity, confidence 0 or far outside the picture are missing, and held where they
-                were. None, or an empty array, if nobody was seen.
+                infinity, no confidence above 0 or far outside the picture are missing, and held
+                where they were. None, or an empty array, if nobody was seen.
             timestamp: of the frame in seconds, on any clock; without it the frame's number / fps,
                 or the time of this call.
 

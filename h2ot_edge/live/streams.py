@@ -55,7 +55,9 @@ class Streams:
         Raises:
             As `Stream.push`.
         """
-        return self.push_many({id: keypoints}, timestamp, image_size=image_size, layout=layout)
+        self._hub.add(id, keypoints, timestamp, image_size=image_size, layout=layout)
+        self._run_full()
+        return self.poll()
 
     def push_many(
         self,
@@ -67,10 +69,13 @@ class Streams:
     ) -> list[LivePose]:
         """Take the people of one frame of a camera; else as `push`.
 
-        If it raises, the frames before the one at fault have been taken.
+        With a hop, those who are pushed together take turns among themselves, whatever the rates of
+        other cameras are. If it raises, the frames before the one at fault have been taken.
         """
+        camera = self._hub.camera_of(frames)
+        own = {"image_size": image_size, "layout": layout}
         for owner, keypoints in frames.items():
-            self._hub.add(owner, keypoints, timestamp, image_size=image_size, layout=layout)
+            self._hub.add(owner, keypoints, timestamp, camera, **own)
             self._run_full()
         return self.poll()
 

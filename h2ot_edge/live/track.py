@@ -4,24 +4,28 @@ import math
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from h2ot_edge._filling import SLACK_S
 from h2ot_edge.card import ModelCard
 from h2ot_edge.errors import InputError, UsageError
 from h2ot_edge.live.intake import Intake, Read
 from h2ot_edge.live.options import LiveOptions
+from h2ot_edge.live.phases import Place
 from h2ot_edge.live.pose import LivePose
 from h2ot_edge.live.ring import Ring
-from h2ot_edge.missing import SLACK_S, Holder
+from h2ot_edge.missing import Holder
 from h2ot_edge.spec import FloatArray
 
 __all__ = ["Due", "Track"]
 
 _SHORTEST_S = 1e-6
 """Between two frames for a filter; one over less may be infinite."""
+
+_serials = count()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -67,17 +71,18 @@ class Track:
 
     Attributes:
         owner: as above.
-        turn: the remainder, by hop, of the rounds (see `add`) in which the network is to run; None
-            for those that come by themselves.
-        round: of the newest frame.
+        serial: another number for every track of this process.
+        places: where it has its turn, that among the people of its camera first; none if it is run
+            whenever it would be by itself.
         pushed_at: when the newest frame was pushed, by the clock.
         latest: the pose that was handed out last.
-        full_after_s: seconds from the first frame to that which filled the first window; None
-            until then.
+        full_after_s: seconds from the first frame to the newest one, if that filled a window.
     """
 
     def __init__(self, card: ModelCard, options: LiveOptions, owner: Hashable = None) -> None:
         self._card, self._options, self.owner = card, options, owner
+        self.serial = next(_serials)
+        self.places: tuple[Place, ...] = ()
         self._intake = Intake(options.image_size, options.layout)
         self._holder = Holder(max_gap_s=options.max_gap_s)
         self._filters = tuple(one.fresh() for one in options.filters)
@@ -88,25 +93,21 @@ class Track:
         self._stamped: bool | None = None  # whether frames come with timestamps
         self._number = -1
         self._time = self._last_seen = -math.inf
+        self._since = math.inf
         self._start = self._count = 0  # beginnings, and frames since the last one
         self._earlier = self._asked = 0  # frames by which runs come earlier; frames that were run
-        self.turn: int | None = None
-        self.round = -1
         self._smoothed: _Frame | None = None
         self.pushed_at = 0.0
         self.latest: LivePose | None = None
         self.full_after_s: float | None = None
         self._began = 0.0
 
-    def add(
-        self, keypoints: ArrayLike | None, timestamp: float | None, round: int = 0
-    ) -> Due | None:
+    def add(self, keypoints: ArrayLike | None, timestamp: float | None) -> Due | None:
         """Take the next frame; nothing has changed if it raises.
 
         Args:
             keypoints: as `Stream.push`.
             timestamp: as `Stream.push`.
-            round: number of the camera's frame, which streams share.
 
         Returns:
             The window, if the network is to run now.
@@ -118,9 +119,13 @@ class Track:
         pushed_at = self._options.clock()
         seconds = self._seconds(timestamp, pushed_at)
         read = self._intake.read(keypoints)
-        self._stamped, self.pushed_at, self.round = timestamp is not None, pushed_at, round
-        self._number, self._time = self._number + 1, seconds
-        return self._add(read)
+        self._stamped, self.pushed_at = timestamp is not None, pushed_at
+        self._number, self._time, self.full_after_s = self._number + 1, seconds, None
+        self._since = min(self._since, seconds)
+        due = self._add(read)
+        for place in self.places:
+            place.come()
+        return due
 
     def take(self, due: Due, poses: FloatArray) -> None:
         """Take the last poses (hop, 17, 3) that are wanted of a window; they must come in order."""
@@ -128,6 +133,11 @@ class Track:
             if frame.answered:
                 smooth = self._filtered(frame, pose)
                 self._ready.append((frame, due.newest - frame.number, due.padded, smooth))
+
+    @property
+    def unseen_s(self) -> float:
+        """Seconds for which nobody was seen, at most those since the first frame."""
+        return self._time - max(self._last_seen, self._since)
 
     def hand_out(self) -> list[LivePose]:
         """The poses whose turn it is: one for every frame that was added, once all have run."""
@@ -142,7 +152,7 @@ class Track:
             raise UsageError(
                 "timestamp: expected one with every frame or with none, got "
                 f"{'none' if timestamp is None else 'one'} after frames "
-                f"{'with' if self._stamped else 'without'}"
+                f"{'with' if self._stamped else 'without'}; go on as the stream began, or reset it"
             )
         if timestamp is not None:
             self._check_later(timestamp)
@@ -176,7 +186,7 @@ class Track:
             frame.start = self._start
         self._ring.add(lifted)
         self._count += 1
-        if self._count == self._card.frames and self.full_after_s is None:
+        if self._count == self._card.frames:
             self.full_after_s = self._time - self._began
         self._frames.append(frame)
         return self._due()
@@ -205,15 +215,12 @@ class Track:
         self._began = self._time
         self._start += 1
         self._count = self._asked = 0
-        if self.turn is not None:
-            self._earlier = (self.natural_turn(self.round) - self.turn) % self._options.hop
-
-    def natural_turn(self, round: int) -> int:
-        """The turn of a stream that begins in a round and runs when it would by itself."""
-        return (round + self._first_run - 1) % self._options.hop
+        for place in self.places[:1]:
+            natural = place.following + self.first_run - 1
+            self._earlier = (natural - place.turn) % self._options.hop
 
     @property
-    def _first_run(self) -> int:
+    def first_run(self) -> int:
         """Frames that there are when the network first runs, of a stream that has no turn."""
         waits = self._options.startup == "wait"
         return self._card.frames if waits else self._options.delay + 1
@@ -235,11 +242,10 @@ class Track:
 
     def _runs(self) -> bool:
         """Whether the network is to run with this frame."""
-        options, count = self._options, self._count
-        if options.startup == "wait" and count <= self._card.frames:
-            return count == self._card.frames
-        behind = count - self._first_run + self._earlier
-        return count > options.lookahead and behind % options.hop == 0
+        waits = self._options.startup == "wait"
+        fewest = self._card.frames if waits else self._options.lookahead + 1
+        behind = self._count - self.first_run + self._earlier
+        return self._count >= fewest and behind % self._options.hop == 0
 
     def _wanted(self) -> tuple[_Frame, ...]:
         """The frames that were not asked for yet and have been followed by `lookahead` others."""
@@ -282,4 +288,5 @@ class Track:
             confidence=frame.confidence,
             filters=self._descriptions,
             id=self.owner,
+            stream=self.serial,
         )
