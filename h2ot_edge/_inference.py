@@ -101,8 +101,8 @@ class Inference:
             fps: frames a second; a clip of another rate than the network was trained at is
                 resampled to that and answered at its own, if the card says the rate.
             timestamps: (t,) rising seconds, instead of `fps`.
-            on_missing: what becomes of joints that are NaN or have no confidence above 0: `interpolate` in
-                time, `hold` the last one, `nan` in the poses, or `raise`; see
+            on_missing: what becomes of joints that are NaN or have no confidence above 0:
+                `interpolate` in time, `hold` the last one, `nan` in the poses, or `raise`; see
                 `h2ot_edge.missing.fill_missing`. `Poses.valid` and `confidence`, which is 0 there,
                 say which they are. None takes joints as they are, and then NaN is an error.
             max_gap_s: seconds from the nearest observation up to which a joint that was filled in

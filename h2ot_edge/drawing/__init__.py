@@ -5,9 +5,9 @@ picture here; with several people each has a colour for the trunk, and their id 
 """
 
 from h2ot_edge.drawing.angle_plot import plot_angles
-from h2ot_edge.drawing.contact_sheet import ContactSheet, contact_sheet
 from h2ot_edge.drawing.labels import caption_of, draw_caption
 from h2ot_edge.drawing.overlay import draw_keypoints
+from h2ot_edge.drawing.sheets import ContactSheet, contact_sheet
 from h2ot_edge.drawing.side_by_side import SideBySide
 from h2ot_edge.drawing.skeleton_view import SkeletonView
 
