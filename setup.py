@@ -16,6 +16,7 @@ setup(
         "h2ot_edge": ["py.typed", "data/*.npz", "models/*.json", "models/*.onnx"],
         "h2ot_edge.pose_files": ["*.json"],
         "h2ot_edge.viewer": ["assets/*"],
+        "h2ot_edge.live_view": ["assets/*"],
         "h2ot_edge.export": ["weights/*.npz"],
         "h2ot_edge.benchmarks": ["results/sweep-*.json"],
         "h2ot_edge.benchmarks.bench": ["*.json"],

@@ -47,8 +47,9 @@ def data():
     yield from (f"h2ot_edge/data/{path.name}" for path in (ROOT / "h2ot_edge/data").iterdir())
     yield "h2ot_edge/models/index.json"
     yield "h2ot_edge/pose_files/poses.schema.json"
-    assets = ROOT / "h2ot_edge/viewer/assets"
-    yield from (f"h2ot_edge/viewer/assets/{path.name}" for path in assets.iterdir())
+    for page in ("viewer", "live_view"):
+        assets = ROOT / "h2ot_edge" / page / "assets"
+        yield from (f"h2ot_edge/{page}/assets/{path.name}" for path in assets.iterdir())
     for name, entry in json.loads((ROOT / "h2ot_edge/models/index.json").read_text()).items():
         yield f"h2ot_edge/export/weights/{entry['weights']}"
         if entry["ready"]:
@@ -83,6 +84,7 @@ def test_the_wheel_brings_the_commands(wheel):
         *("h2ot-export", "=", "h2ot_edge.cli:export"),
         *("h2ot-infer", "=", "h2ot_edge.cli:infer"),
         *("h2ot-inspect", "=", "h2ot_edge.cli:inspect"),
+        *("h2ot-live", "=", "h2ot_edge.cli:live"),
         *("h2ot-models", "=", "h2ot_edge.cli:models"),
         *("h2ot-train", "=", "h2ot_edge.cli:train"),
     ]

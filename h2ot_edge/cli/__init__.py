@@ -32,6 +32,7 @@ __all__ = [
     "export",
     "infer",
     "inspect",
+    "live",
     "main",
     "models",
     "train",
@@ -49,6 +50,7 @@ _COMMANDS = {
     "export": "h2ot_edge.cli.export_",
     "infer": "h2ot_edge.cli.infer_",
     "inspect": "h2ot_edge.cli.inspect_",
+    "live": "h2ot_edge.cli.live_",
     "models": "h2ot_edge.cli.models_",
     "train": "h2ot_edge.cli.train_",
 }
@@ -123,6 +125,11 @@ def infer(argv: Sequence[str] | None = None) -> int:
 def inspect(argv: Sequence[str] | None = None) -> int:
     """`h2ot-inspect`, the same as `h2ot inspect`; arguments and result as for `main`."""
     return _run("inspect", argv, "h2ot-inspect")
+
+
+def live(argv: Sequence[str] | None = None) -> int:
+    """`h2ot-live`, the same as `h2ot live`; arguments and result as for `main`."""
+    return _run("live", argv, "h2ot-live")
 
 
 def models(argv: Sequence[str] | None = None) -> int:

@@ -16,8 +16,8 @@ __all__ = ["add_running", "load_engine", "named_models"]
 _logger = logging.getLogger(__name__)
 
 
-def add_running(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `load_engine` takes."""
+def add_running(parser: argparse.ArgumentParser, *, clips: bool = True) -> None:
+    """Add the options that `load_engine` takes; `clips`: and how they are cut into windows."""
     group = parser.add_argument_group("running")
     group.add_argument(
         "-d", "--device", default="auto",
@@ -25,6 +25,9 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--backend", default="auto", help=f"auto, {', '.join(BACKENDS)}")
     group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all)")
+    if not clips:
+        parser.set_defaults(overlap=None)
+        return
     group.add_argument(
         "--overlap",
         type=int,
