@@ -4,17 +4,39 @@ They have the names that the adapters use and keep what they are told. The real 
 where they are installed: `test_detectors_rtmlib.py`, `test_detectors_installed.py`.
 """
 
-import json
 import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
-RECORDED = json.loads(
-    Path(__file__).with_name("mediapipe_landmarks.json").read_text(encoding="utf-8")
-)
-"""What the real MediaPipe found in three frames, and the size of the image."""
+SIZE = (1280, 720)
+
+# A person of height 1 who stands with the top of the head at (0, 0), in MediaPipe's order.
+_FACE = [
+    (0, 0.06),
+    *[(0.01 * n, 0.045) for n in (1, 2, 3, -1, -2, -3)],
+    (0.04, 0.06),
+    (-0.04, 0.06),
+]
+_FACE += [(0.015, 0.08), (-0.015, 0.08)]
+_HALF = [(0.11, 0.18), (0.14, 0.34), (0.15, 0.48), (0.16, 0.52), (0.15, 0.54), (0.14, 0.51)]
+_HALF += [(0.06, 0.5), (0.07, 0.74), (0.08, 0.95), (0.07, 0.98), (0.1, 1)]
+_BODY = np.array([*_FACE, *((side * x, y) for x, y in _HALF for side in (1, -1))])
+
+
+def landmarks(x, y, height, visibility=0.9):
+    """(33, 3) of somebody whose head is at (x, y): shares of the image, and how visible."""
+    width = height * SIZE[1] / SIZE[0]
+    places = _BODY * (width, height) + (x, y)
+    return np.column_stack([places, np.full(33, visibility)]).tolist()
+
+
+FRAMES = {
+    "two people": [landmarks(0.3, 0.1, 0.4, 0.8), landmarks(0.7, 0.25, 0.6)],
+    "one behind the other": [landmarks(0.5, 0.1, 0.6), landmarks(0.53, 0.14, 0.55, 0.7)],
+    "one person twice": [landmarks(0.5, 0.1, 0.6), landmarks(0.505, 0.11, 0.59, 0.7)],
+}
+"""What MediaPipe would find in three frames."""
 
 
 def module(name, **members):
@@ -64,7 +86,7 @@ class _Called:
 
 
 class Mediapipe:
-    """MediaPipe's Pose Landmarker: finds the recorded frames of the names in `found`."""
+    """MediaPipe's Pose Landmarker: finds the people of the frames that are named in `found`."""
 
     def __init__(self, found=(), fails=None):
         self.found, self.fails = list(found), fails
@@ -93,7 +115,7 @@ class Mediapipe:
         assert image.data.flags.c_contiguous
         self.images.append(image.data)
         self.times.append(milliseconds)
-        people = RECORDED["frames"][name] if (name := self.found.pop(0)) else []
+        people = FRAMES[name] if (name := self.found.pop(0)) else []
         marks = [
             [SimpleNamespace(x=x, y=y, visibility=v) for x, y, v in person] for person in people
         ]
