@@ -77,6 +77,27 @@ def test_bones_get_their_median_length_and_that_is_told(tmp_path, caplog):
     assert 10 < apart.mean() < 60
 
 
+@pytest.mark.parametrize("side", ["Left", "Right"])
+def test_feet_and_hands_end_in_stubs(tmp_path, side):
+    """Blender makes a bone as long as the parent of an end that has no length."""
+    found, _ = read(write_poses(tmp_path / "walk.bvh", walking_poses("world"), tiny_card()))
+    places = {node.name: place for place, node in enumerate(found.nodes)}
+    ends = {node.parent.name: place for place, node in enumerate(found.nodes) if node.is_end_site()}
+    cm = found.node_positions()
+
+    def along(start, end):
+        return cm[:, end] - cm[:, places[f"{side}{start}"]]
+
+    forearm, hand = along("ForeArm", places[f"{side}Hand"]), along("Hand", ends[f"{side}Hand"])
+    np.testing.assert_allclose(hand, 0.4 * forearm, atol=1e-3)
+    shank, foot = along("Leg", places[f"{side}Foot"]), along("Foot", ends[f"{side}Foot"])
+    lengths = np.linalg.norm(foot, axis=-1)
+    np.testing.assert_allclose(lengths, 0.4 * np.linalg.norm(shank, axis=-1), atol=1e-3)
+    np.testing.assert_allclose(np.einsum("ti,ti->t", shank, foot), 0, atol=1e-2)
+    ahead = cm[-1, 0] - cm[0, 0]  # where the walk goes
+    assert (foot @ ahead > 0.5 * lengths * np.linalg.norm(ahead)).all()
+
+
 def test_lengths_that_are_given(tmp_path):
     poses = walking_poses("root")
     lengths = np.linspace(0.1, 0.4, len(BONES))

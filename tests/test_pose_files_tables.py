@@ -141,6 +141,14 @@ def test_what_is_not_valid_is_blank_in_trc(tmp_path):
     np.testing.assert_array_equal(np.isnan(millimetres), np.repeat(blank[..., None], 3, axis=-1))
 
 
+def test_every_line_of_trc_has_as_many_cells(tmp_path):
+    """Else pandas takes the frame for an index, and the time for the frame."""
+    path = write_poses(tmp_path / "walk.trc", with_gaps(walking_poses()), tiny_card())
+    *_, names, columns, blank, first, second = path.read_text().split("\n")[:8]
+    cells = [len(line.split("\t")) for line in (names, columns, first, second)]
+    assert (blank, cells) == ("", [2 + 3 * 17 + 1] * 4)
+
+
 def test_times_in_trc_are_the_timestamps(tmp_path):
     times = [7, 7.02, 7.1]
     poses = Poses(positions=numbers(3, 17, 3), fps=29.97, timestamps=times)

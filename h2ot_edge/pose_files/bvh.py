@@ -14,6 +14,9 @@ Twist
     from the right to the left hip or shoulder, and their y leans towards the lower spine, or the
     upper. All others take the shortest turn from how their parent stands, so none turns about its
     own bone; feet and hands do not turn at all.
+Feet and hands
+    End in stubs of 0.4 of the shank and the forearm, forward and along the arm, to be drawn; no
+    point is there. Of an end without length Blender makes a second shank, through the floor.
 Gaps
     BVH has none. What is not finite holds the last direction that was, or else the first to come;
     what is finite but not valid is written as it is.
@@ -46,10 +49,11 @@ Array = NDArray[np.float64]
 _logger = logging.getLogger(__name__)
 
 _CM = 100.0
+_STUB = 0.4
 _ROOT_ORDER, _ORDER = "ZXY", "ZYX"
 
 # Joint, parent, the bone that ends in it, the bone that it turns, and where that points at rest.
-_LEFT, _RIGHT, _UP, _DOWN = (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)
+_LEFT, _RIGHT, _UP, _DOWN, _AHEAD = (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1)
 _Row = tuple[str, str, str, str, tuple[int, int, int]]
 
 
@@ -60,7 +64,7 @@ def _limbs(side: str, letter: str, out: tuple[int, int, int]) -> dict[str, tuple
             (f"{letter.upper()}HipJoint", "Hips", "", f"{letter}pelvis", out),
             (f"{side}UpLeg", f"{letter.upper()}HipJoint", f"{letter}pelvis", leg, _DOWN),
             (f"{side}Leg", f"{side}UpLeg", leg, f"{letter}shank", _DOWN),
-            (f"{side}Foot", f"{side}Leg", f"{letter}shank", "", _DOWN),
+            (f"{side}Foot", f"{side}Leg", f"{letter}shank", "", _AHEAD),
         ),
         "arm": (
             (f"{side}Shoulder", "Spine1", "", f"{letter}clavicle", out),
@@ -202,7 +206,7 @@ def _joint(row: _Row, lengths: dict[str, float], depth: int) -> Iterator[str]:
     for each in below:
         yield from _joint(each, lengths, depth + 1)
     if not below:
-        end = _offset(rest, lengths.get(turns, 0))
+        end = _offset(rest, lengths[turns] if turns else _STUB * lengths[bone])
         yield from (f"{inner}End Site", f"{inner}{{", f"{inner}\tOFFSET {end}", f"{inner}}}")
     yield f"{indent}}}"
 

@@ -43,9 +43,10 @@ def _header(poses: Poses, name: str) -> Iterator[str]:
     yield "\t".join(["PathFileType", "4", "(X/Y/Z)", name, about])
     yield "\t".join(_KEYS)
     yield "\t".join([rate, rate, str(frames), str(len(poses.joints)), "mm", rate, "1", str(frames)])
-    yield "\t".join(["Frame#", "Time", *(f"{joint}\t\t" for joint in poses.joints)])
+    # Ends in a tab as the rows do: pandas takes a first cell too many for an index.
+    yield "\t".join(["Frame#", "Time", *(f"{joint}\t\t" for joint in poses.joints), ""])
     numbers = range(1, len(poses.joints) + 1)
-    yield "\t".join(["", "", *(f"{axis}{number}" for number in numbers for axis in "XYZ")])
+    yield "\t".join(["", "", *(f"{axis}{number}" for number in numbers for axis in "XYZ"), ""])
     yield ""
 
 
