@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,7 +30,11 @@ _UNREADABLE = (
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` when the block ends well, and only then."""
+    """A file to write that takes the place of `path` when the block ends well, and only then.
+
+    Raises:
+        OSError: it cannot be written; with its name.
+    """
     # In the same folder, because a file can only be renamed within its file system. Not named by
     # the process: threads may write one file at a time, and in containers each process is the 1st.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -38,6 +42,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with temporary.open("wb") as file:
             yield file
         temporary.replace(path)
+    except OSError as error:
+        # A full disk names no file, and what does names the other.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -51,6 +58,26 @@ def write_whole(path: Path, data: bytes) -> None:
     make_folder_of(path)
     with replacing(path) as file:
         file.write(data)
+
+
+def checked_name(path: str | Path, suffixes: Iterable[str], what: str) -> Path:
+    """The path, if a file can have that name; asked before the work is done.
+
+    Args:
+        path: what was asked for.
+        suffixes: with what it may end, in lower case.
+        what: is written there, as in `pictures are`.
+
+    Raises:
+        UsageError: it ends otherwise, or is a folder.
+    """
+    path, known = Path(path), tuple(suffixes)
+    if path.suffix.lower() not in known:
+        end = known[0] if len(known) == 1 else "one"
+        raise UsageError(f"{path}: {what} written as {', '.join(known)}; end the name in {end}")
+    if path.is_dir():
+        raise UsageError(f"{path}: expected the name of a file, this is a folder")
+    return path
 
 
 def sha256_of(path: Path) -> str:

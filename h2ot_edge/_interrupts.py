@@ -14,8 +14,8 @@ def stopping_on_interrupt() -> Iterator[Callable[[], bool]]:
     """Within the block the first Ctrl-C is only noted; the second raises `KeyboardInterrupt`.
 
     Yields:
-        Tells whether there was one; always False outside of the main thread, where signals do not
-        come.
+        Tells whether there was one. Always False outside of the main thread, where signals do not
+        come, and where Ctrl-C is ignored, as by what a script starts with &; it stays so.
     """
     pressed = False
 
@@ -25,10 +25,13 @@ def stopping_on_interrupt() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         pressed = True
 
-    if threading.current_thread() is not threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    # None: another program that Python is a part of has a handler, which could not be put back.
+    if not main or before in (signal.SIG_IGN, None):
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, note)
     try:
         yield lambda: pressed
     finally:

@@ -24,7 +24,6 @@ from h2ot_edge.readers.archives import (
     count_clips,
     read_archived_clip,
 )
-from h2ot_edge.readers.found import natural
 from h2ot_edge.spec import FloatArray
 from h2ot_edge.tracking.found import tracked
 
@@ -45,6 +44,7 @@ class Clip:
         person: the tracker's name for the person; None if no tracker ran.
         people: everybody whom the tracker knew.
         timestamps: (t,) seconds of the frames, which go before `fps`; None if unknown.
+        numbers: (t,) of the frames in the film, if `KeypointsWriter` wrote them; None if unknown.
     """
 
     keypoints: FloatArray
@@ -53,6 +53,7 @@ class Clip:
     person: str | None = None
     people: tuple[str, ...] = ()
     timestamps: NDArray[np.float64] | None = None
+    numbers: NDArray[np.intp] | None = None
 
 
 def read_clip(
@@ -177,8 +178,7 @@ class _Source:
 
     def people(self) -> Sequence[str | None]:
         """Everybody whom the tracker knew; None, for whoever is there, if none ran."""
-        names = sorted(set(self._found[1].people), key=natural)
-        return names or [None]
+        return self._found[1].everybody or [None]
 
     def archived(self, archive: Archive, index: int | None) -> Clip:
         own = read_archived_clip(self.path, archive, index, self.layout)
@@ -193,7 +193,13 @@ class _Source:
         times = track.times if self.fps is None else None
         fps = found.fps if times is None or len(times) < 2 else round(rate_of(times), 6)
         clip = self._clip(keypoints, found.image_size, fps)
-        return dataclasses.replace(clip, person=track.person, people=track.people, timestamps=times)
+        return dataclasses.replace(
+            clip,
+            person=track.person,
+            people=track.people,
+            timestamps=times,
+            numbers=track.numbers,
+        )
 
     def _size(self, found: Found) -> tuple[float, float] | None:
         size = self.image_size or found.image_size

@@ -41,8 +41,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from h2ot_edge._files import write_whole
-from h2ot_edge.errors import UsageError
+from h2ot_edge._files import checked_name, write_whole
 from h2ot_edge.pose_files.conventions import known_joints, texts
 from h2ot_edge.pose_files.csv_ import name_of, times_in_text
 from h2ot_edge.poses import Poses, check_axes
@@ -111,12 +110,7 @@ def check_angles_path(path: str | Path) -> Path:
     Raises:
         UsageError: the name does not end in .csv, or is that of a folder.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".csv":
-        raise UsageError(f"{path}: joint angles are written as .csv; end the name in .csv")
-    if path.is_dir():
-        raise UsageError(f"{path}: expected the name of a file, this is a folder")
-    return path
+    return checked_name(path, (".csv",), "joint angles are")
 
 
 def write_angles(path: str | Path, poses: Poses) -> Path:

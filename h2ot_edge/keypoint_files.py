@@ -16,16 +16,17 @@ Numbers are read back as the same float32.
 """
 
 import os
+import stat
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from h2ot_edge._files import make_folder_of
+from h2ot_edge._closing import Closing
+from h2ot_edge._files import checked_name, make_folder_of
 from h2ot_edge._gaps import seen_in
 from h2ot_edge.errors import InputError, UsageError
 from h2ot_edge.pose_files.conventions import texts
@@ -47,19 +48,14 @@ def check_keypoints_path(path: str | Path) -> Path:
     Raises:
         UsageError: it does not end in .csv, or is a folder.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".csv":
-        raise UsageError(f"{path}: expected a name that ends in .csv for the keypoints")
-    if path.is_dir():
-        raise UsageError(f"{path}: expected the name of a file, this is a folder")
-    return path
+    return checked_name(path, (".csv",), "keypoints are")
 
 
-class KeypointsWriter:
+class KeypointsWriter(Closing):
     """Keypoints in a .csv, frame by frame; a context manager.
 
-    What was added is on the disk a second later, so that a process that is killed loses no more.
-    What it was in the middle of, the reader leaves out.
+    What was added is on the disk a second later, so that no more is lost when the process is killed
+    or the power fails. What it was in the middle of, the reader leaves out.
     """
 
     def __init__(
@@ -109,9 +105,11 @@ class KeypointsWriter:
                 seen.
 
         Raises:
-            InputError: another shape.
+            InputError: another shape, or it is closed.
             UsageError: it cannot be written: the disk is full. What was written is kept.
         """
+        if self._file < 0:
+            raise InputError(f"{self._path}: is closed; nothing can be added to it")
         points = np.asarray(keypoints, np.float32)
         if points.shape != (len(ids), len(JOINTS), 3) and (len(ids) or points.size):
             raise InputError(
@@ -142,17 +140,6 @@ class KeypointsWriter:
         finally:
             self._shut()
 
-    def __enter__(self) -> "KeypointsWriter":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _flush(self) -> None:
         """Write whole frames at a time: what is killed meanwhile is cut in one row at most."""
         data = "".join(self._waiting).encode()
@@ -160,6 +147,8 @@ class KeypointsWriter:
         try:
             while data:
                 data = data[os.write(self._file, data) :]
+            if stat.S_ISREG(os.fstat(self._file).st_mode):  # devices and pipes refuse it
+                os.fsync(self._file)
         except OSError as error:
             with suppress(OSError):  # not of a device
                 os.ftruncate(self._file, self._bytes)

@@ -34,6 +34,7 @@ __all__ = [
     "Holder",
     "OnMissing",
     "blanked",
+    "check_filling",
     "fill_missing",
 ]
 
@@ -71,6 +72,17 @@ class Filled:
     def gaps(self) -> Gaps:
         """How much was missing, counted."""
         return Gaps.of(self.seen, self.valid)
+
+
+def check_filling(on_missing: str, max_gap_s: float | None) -> None:
+    """Raise what `fill_missing` would, before there are keypoints.
+
+    Raises:
+        UnknownName: no such policy.
+        UsageError: `max_gap_s` below 0.
+    """
+    look_up("on_missing", on_missing, dict.fromkeys(POLICIES))
+    _check_seconds("max_gap_s", max_gap_s)
 
 
 def fill_missing(
@@ -115,9 +127,8 @@ def fill_missing(
         UnknownName: no such policy.
         UsageError: `max_gap_s` without times, or below 0; `fade_s` below 0.
     """
-    policy = look_up("on_missing", on_missing, {name: name for name in POLICIES})
+    check_filling(on_missing, max_gap_s)
     clips = _shaped(np.asarray(keypoints))
-    _check_seconds("max_gap_s", max_gap_s)
     _check_seconds("fade_s", fade_s)
     if times is None:
         _refuse_untimed(max_gap_s)
@@ -125,10 +136,10 @@ def fill_missing(
     seen = seen_in(clips)
     if seen.all():
         return Filled(keypoints=_observed(clips, seen), seen=seen, valid=seen)
-    if policy == "raise":
+    if on_missing == "raise":
         raise missing_error(seen)
     observed = _observed(clips, seen)
-    filled, since = (held if policy == "hold" else interpolated)(observed, seen, times)
+    filled, since = (held if on_missing == "hold" else interpolated)(observed, seen, times)
     keypoints = finished(filled, seen, since, fade_s, centre)
     return Filled(keypoints=keypoints, seen=seen, valid=within(since, max_gap_s))
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from h2ot_edge._files import replacing
 from h2ot_edge._names import require
 from h2ot_edge.errors import InputError
 from h2ot_edge.skeleton import JOINTS, PARENTS
@@ -31,6 +32,7 @@ def plot_sequence(
     keypoints: Array | None = None,
     frames: int = 8,
     title: str = "",
+    first_frame: int = 0,
 ) -> Path:
     """Draw evenly spaced frames of a clip, keypoints above the skeletons that belong to them.
 
@@ -45,6 +47,7 @@ def plot_sequence(
             confidence and makes joints fainter.
         frames: panels in a row; fewer if the clip is shorter.
         title: printed above.
+        first_frame: number of the first frame.
 
     Returns:
         `path`.
@@ -61,7 +64,7 @@ def plot_sequence(
     rows.append((_view(_centred(poses[chosen])), np.ones((len(chosen), len(JOINTS)))))
     figure = new_figure(_WIDTH, _ROW_HEIGHT * len(rows) + 0.6)
     for row, (points, sure) in enumerate(rows):
-        _draw_row(figure, (row, len(rows)), points, sure, chosen)
+        _draw_row(figure, (row, len(rows)), points, sure, chosen + first_frame)
     return finished(figure, title, path)
 
 
@@ -120,7 +123,8 @@ def new_figure(width: float, height: float, dpi: int = 100) -> Any:
 def save_png(figure: Any, path: str | Path) -> Path:
     """Write a picture, without a screen; returns its path."""
     canvas = require("matplotlib.backends.backend_agg", "viz").FigureCanvasAgg(figure)
-    canvas.print_png(str(path))
+    with replacing(Path(path)) as file:
+        canvas.print_png(file)
     return Path(path)
 
 

@@ -1,6 +1,13 @@
 """Fixtures that several files of tests use. Torch is imported only by the tests that need it."""
 
+import signal
+import threading
+
 import pytest
+
+# A shell has it ignored in what it starts in the background, and what is ignored stays so.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

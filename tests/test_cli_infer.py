@@ -247,7 +247,7 @@ def test_a_picture_that_cannot_be_written_is_refused_before_the_work(
             Path(model) / "out.png",
             f"{model}/out.png: the folder {model} cannot be made (File exists); give another name",
         ),
-        (tmp_path, f"--plot {tmp_path}: expected the name of a file, this is a folder"),
+        (tmp_path, f"{tmp_path}: pictures are written as .png; end the name in .png"),
     ):
         assert cli.infer([model, clip, "-o", str(poses), "--plot", str(picture), "-q"]) == 2
         assert capsys.readouterr().err == f"h2ot-infer: error: {message}\n"

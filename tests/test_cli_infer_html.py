@@ -43,6 +43,6 @@ def test_a_wrong_name_is_refused_before_the_work(arguments, tmp_path, capsys):
     arguments[0] = "no-model.onnx"
     assert cli.infer([*arguments, "--html", "page.pdf"]) == 2
     assert capsys.readouterr().err == (
-        "h2ot-infer: error: page.pdf: a page is written as .html; end the name in .html\n"
+        "h2ot-infer: error: page.pdf: a page is written as .html, .htm; end the name in one\n"
     )
     assert not (tmp_path / "poses.npz").exists()

@@ -77,6 +77,25 @@ def test_detections_have_scores_and_names(detect):
     assert (found.keypoints == [32, 24, 0.5]).all()
 
 
+@pytest.mark.parametrize(
+    ("people", "names"),
+    [
+        ("np.array([7, 9])", ("7", "9")),
+        ("np.array([])", ()),
+        ("None", ()),
+        ("[1, 'b']", ("1", "b")),
+    ],
+)
+def test_names_in_whatever_they_come(detect, people, names):
+    points = "keypoints=np.full((2, 17, 3), 9.0), scores=np.ones(2)"
+    assert detect(f"Detections(layout='coco17', {points}, people={people})").people == names
+
+
+def test_what_a_function_prints_is_no_result(detect, capsys):
+    detect("print('found nobody')")
+    assert capsys.readouterr() == ("", "found nobody\n")
+
+
 def test_the_most_certain_people_are_kept(detect):
     three = "np.full((3, 17, 3), 9.0) * [[[1, 1, .1]], [[1, 1, .05]], [[1, 1, .2]]]"
     found = detect(three, people=2)
@@ -133,6 +152,11 @@ def test_confidences_on_another_scale_are_told_once(tmp_path, caplog):
             "Detections(layout='coco17', keypoints=np.ones((2, 17, 3)), scores=np.ones(2), "
             "people=('a',))",
             "expected the names of all 2 people or of none, got 1",
+        ),
+        (
+            "Detections(layout='coco17', keypoints=np.ones((1, 17, 3)), scores=np.ones(1), "
+            "people=7)",
+            "expected the people of Detections in a tuple, got a int",
         ),
         ("1 / 0", "raised ZeroDivisionError: division by zero (mine.py, line 4); repair it"),
         ("find()", "raised TypeError: find() missing 1 required positional argument: 'image' "

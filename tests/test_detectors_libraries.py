@@ -67,6 +67,24 @@ def test_rtmlib(monkeypatch):
     detector.close()
 
 
+def test_a_library_that_raises_or_prints_while_it_detects(monkeypatch, capsys):
+    """Its errors are told with the detector's name."""
+
+    class Failing:
+        def __getitem__(self, number):
+            print("5 people found")
+            raise RuntimeError("CUDA out of memory")
+
+    rtmlib = Rtmlib()
+    rtmlib.install(monkeypatch)
+    rtmlib.found = Failing()
+    detector = open_detector("rtmlib")
+    with pytest.raises(InputError) as caught:
+        detector(IMAGE, 0.0)
+    assert str(caught.value) == "rtmlib:balanced: raised RuntimeError: CUDA out of memory"
+    assert capsys.readouterr() == ("", "5 people found\n")
+
+
 def test_rtmlib_without_a_network(monkeypatch):
     Rtmlib(fails=OSError("no route to host")).install(monkeypatch)
     assert refused(ModelFileError, "rtmlib") == (

@@ -68,7 +68,7 @@ def test_a_perfect_model_has_no_errors(engine):
 def test_figures_are_those_of_the_metrics_on_the_engines_poses(engine):
     clips = [labelled("one", 20, off_m=0.1), labelled("two", 33, off_m=0.2, seed=1)]
     accuracy = evaluate(engine, clips)
-    poses = [metrics.root_relative(engine.infer(clip.keypoints)) for clip in clips]
+    poses = [metrics.root_relative(engine.infer(clip.keypoints, on_missing=None)) for clip in clips]
     for name, metric in METRICS.items():
         every = [metric.errors(p, clip.truth) for p, clip in zip(poses, clips, strict=True)]
         per_joint = np.concatenate(every).mean(axis=0)
@@ -101,9 +101,9 @@ def test_pixels_are_lifted_with_the_image_size(engine):
 def test_flip_averages_with_the_mirror_image(engine):
     clip = labelled(off_m=0.1)
     found = evaluate(engine, [clip], metrics=["mpjpe"], flip=True).overall.metrics["mpjpe"]
-    poses = engine.infer(clip.keypoints).astype(float)
+    poses = engine.infer(clip.keypoints, on_missing=None).astype(float)
     mirror = clip.keypoints[:, MIRROR] * np.float32([-1, 1, 1])
-    other = engine.infer(mirror).astype(float)[:, MIRROR] * [-1, 1, 1]
+    other = engine.infer(mirror, on_missing=None).astype(float)[:, MIRROR] * [-1, 1, 1]
     mean = (poses + other) / 2
     expected = 1e3 * np.linalg.norm(mean - mean[:, :1] - clip.truth, axis=-1).mean()
     assert found == pytest.approx(expected)

@@ -42,11 +42,35 @@ def test_what_is_written_is_read(tmp_path):
     for clip in (first, second):
         assert (clip.image_size, clip.fps) == (SIZE, 25)
         np.testing.assert_array_equal(clip.timestamps, TIMES)
+        np.testing.assert_array_equal(clip.numbers, [10, 11, 12, 13])
     np.testing.assert_array_equal(first.keypoints[[0, 3]], [one, one])
     np.testing.assert_array_equal(first.keypoints[1], one + np.float32([5, 0, 0]))
     np.testing.assert_array_equal(second.keypoints[3], two)
     assert np.isnan(first.keypoints[2, :, :2]).all()
     assert np.isnan(second.keypoints[:3, :, :2]).all()
+
+
+@pytest.mark.parametrize("numbers", [(10, 12, 14), (10, 12, 18), (998, 999, 1000)])
+def test_frames_keep_their_numbers(tmp_path, numbers):
+    """Every second frame of a film; nobody in two of them; not in the order of their digits."""
+    path = tmp_path / "keypoints.csv"
+    with KeypointsWriter(path, SIZE) as file:
+        for number in numbers:
+            file.add(number, number / 50, [1], frame(person(number)))
+    clip = read_clip(path)
+    step = numbers[1] - numbers[0]
+    np.testing.assert_array_equal(clip.numbers, range(numbers[0], numbers[-1] + 1, step))
+    there = np.isin(clip.numbers, numbers)
+    np.testing.assert_allclose(clip.keypoints[there, 0, 0], numbers)
+    assert np.isnan(clip.keypoints[~there, 0, 0]).all()
+
+
+def test_the_numbers_of_others_are_not_taken(tmp_path):
+    """They may count from 1, or count something else."""
+    path = tmp_path / "keypoints.csv"
+    written(path)
+    path.write_text(path.read_text().replace("time_s", "seconds"))
+    assert read_clip(path).numbers is None
 
 
 def test_the_file_as_text(tmp_path):
@@ -174,7 +198,7 @@ def test_names_that_are_not_taken(tmp_path):
         with pytest.raises(UsageError) as caught:
             KeypointsWriter(tmp_path / name, SIZE)
         assert str(caught.value) == (
-            f"{tmp_path / name}: expected a name that ends in .csv for the keypoints"
+            f"{tmp_path / name}: keypoints are written as .csv; end the name in .csv"
         )
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(UsageError) as caught:
@@ -182,6 +206,38 @@ def test_names_that_are_not_taken(tmp_path):
     assert str(caught.value) == (
         f"{tmp_path / 'folder.csv'}: expected the name of a file, this is a folder"
     )
+
+
+def test_the_disk_has_it_when_the_power_fails(tmp_path, monkeypatch):
+    """What was written is asked of the disk itself once a second; devices cannot be asked."""
+    path, now, sizes, sync = tmp_path / "a.csv", 0.0, [], os.fsync
+
+    def noted(file):
+        sync(file)
+        sizes.append(os.fstat(file).st_size)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with KeypointsWriter(path, SIZE, clock=lambda: now) as file:
+        for number in range(4):
+            now = number / 2
+            file.add(number, now, [1], frame(person(300)))
+    assert len(sizes) == 3  # the header, after a second, and the end
+    assert sizes[-1] == path.stat().st_size
+    (tmp_path / "null.csv").symlink_to(os.devnull)
+    with KeypointsWriter(tmp_path / "null.csv", SIZE) as file:
+        file.add(0, 0.0, [], [])
+    assert len(sizes) == 3
+
+
+def test_nothing_is_added_to_a_closed_file(tmp_path):
+    path = tmp_path / "a.csv"
+    with KeypointsWriter(path, SIZE) as file:
+        file.add(0, 0.0, [], [])
+    before = path.read_bytes()
+    with pytest.raises(InputError) as caught:
+        file.add(1, 9.0, [], [])
+    assert str(caught.value) == f"{path}: is closed; nothing can be added to it"
+    assert path.read_bytes() == before
 
 
 def test_other_shapes(tmp_path):

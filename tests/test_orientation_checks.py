@@ -95,6 +95,8 @@ def test_sides_that_jump(walk):
     swapped = walk.copy()
     swapped[20:30] = swapped[20:30, list(MIRROR)]
     assert only(swapped) == f"sides-jump: {SWAPPED}"
+    (later,) = check_orientation(swapped, (1000, 1000), first_frame=100)
+    assert "in 2 of 60 frames (120, 130);" in later.message
     swapped[20:30, :, 2] = 0
     assert names(swapped) == []
 

@@ -1,5 +1,7 @@
 """Several people in `Poses`: their names, what was kept of each, and a recording of all."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from written_poses import full, numbers
@@ -217,6 +219,25 @@ def test_notes_that_not_all_have_say_whose_they_are():
 )
 def test_people_of_no_one_recording(people, more, expected):
     assert refusal(stack_people, people, **more) == expected
+
+
+def test_more_than_fits_into_memory_is_refused_before_any_is_taken():
+    message = refusal(stack_people, {"a": one(), "b": one()}, frames=10**9)
+    assert message == (
+        "stack_people: expected at most 4 GB, got 2 people in 1000000000 frames, 578.0 GB; take "
+        "fewer people (--person ID, or those who stay longer: --min-seconds S), or part of the "
+        "film (--from, --to)"
+    )
+
+
+def test_stacking_takes_little_more_memory_than_the_poses():
+    clip = one(20_000)
+    tracemalloc.start()
+    made = stack_people({"a": clip, "b": clip})
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    own = sum(array.nbytes for array in (made.positions, made.valid, made.confidence))
+    assert most < 1.3 * own
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,16 @@ def test_frames_are_spread_over_the_clip_and_never_repeated(tmp_path):
     assert (gaps > 100).sum() == 1
 
 
+def test_frames_have_the_numbers_of_the_film(tmp_path):
+    first, later = (
+        image.imread(plot_sequence(CLIP.poses, tmp_path / f"{number}.png", first_frame=number))
+        for number in (0, 900)
+    )
+    changed = np.nonzero((first != later).any(axis=-1))[0]
+    assert changed.size
+    assert changed.min() > first.shape[0] / 2  # the labels are below
+
+
 def test_joints_that_are_nan_are_left_out(tmp_path):
     poses = CLIP.poses[:1].copy()
     poses[:, [4, 5, 6, 11, 12, 13]] = np.nan

@@ -1,11 +1,15 @@
 """readers/tables.py: tables with named columns."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from detector_files import csv, flat, header, person, refusal, same
 
-from h2ot_edge.clips import read_clip
+from h2ot_edge.clips import read_clip, read_clips
 from h2ot_edge.layouts import LAYOUTS
+from h2ot_edge.readers import found
+from h2ot_edge.readers.tables import read_csv
 
 
 @pytest.mark.parametrize("layout", ["coco17", "h36m", "body25", "mediapipe33", "mpii16"])
@@ -138,3 +142,51 @@ def test_others_last_line_may_have_no_end(tmp_path):
     path = csv(tmp_path / "a.csv", header(), flat(person()), flat(person(seed=1)))
     path.write_text(path.read_text().rstrip("\n"))
     same(read_clip(path), person(), person(seed=1))
+
+
+def crowd(path, people, frames):
+    """Everybody in every frame."""
+    row = ",".join(map(str, flat(person())))
+    lines = [f"{at},{at / 25},{who},640,480,{row}" for at in range(frames) for who in range(people)]
+    cells = ["frame", "time_s", "person", "image_width", "image_height", *header()]
+    path.write_text("\n".join([",".join(cells), *lines, ""]))
+    return path
+
+
+def test_memory_for_a_long_file(tmp_path):
+    """Hours of several people: the cells are not kept as text."""
+    path = crowd(tmp_path / "a.csv", people=2, frames=1500)
+    tracemalloc.start()
+    read_csv(path, None)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most / 3000 < 1000, "bytes a row"
+
+
+def test_what_is_common_to_people_is_done_once(tmp_path, monkeypatch):
+    calls = []
+    for name in ("skipped", "in_order"):
+        plain = getattr(found, name)
+        monkeypatch.setattr(
+            found, name, lambda names, plain=plain: calls.append(len(names)) or plain(names)
+        )
+    clips = read_clips(crowd(tmp_path / "a.csv", people=30, frames=7))
+    assert (len(clips), calls) == (30, [7, 7])
+
+
+def test_the_stronger_of_two_and_else_the_first_is_taken(tmp_path):
+    first, weak, strong = person(), person(seed=1) * [1, 1, 0.1], person(seed=2)
+    strong[:, 2] = 1
+    rows = [[0, 7, *flat(each)] for each in (first, weak, strong, np.add(strong, [1, 1, 0]))]
+    rows += [[0, 9, *flat(weak)]]
+    path = csv(tmp_path / "a.csv", ["frame", "id", *header()], *rows)
+    same(read_clip(path, person=7), strong)
+    same(read_clip(path, person=9), weak)
+
+
+def test_cells_with_blanks_and_infinity(tmp_path):
+    cells = flat(person())
+    rows = [" ", " 5", *cells[2:]], [1e300, *cells[1:]]
+    clip = read_clip(csv(tmp_path / "a.csv", header("h36m"), *rows))
+    assert clip.keypoints[0, 0].tolist() == [0, 0, 0]
+    assert clip.keypoints[1, 0, 0] == np.inf

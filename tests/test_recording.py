@@ -90,11 +90,36 @@ def test_people_come_and_go():
     ]
     np.testing.assert_array_equal(recording.people[1].keypoints[2], person_at(1, 5))
     assert told == [(done, 10) for done in range(1, 11)]
-    assert list(stages.as_dict()) == ["decode", "detect", "track", "write"]
+    assert list(stages.as_dict()) == ["decode", "detect", "track"]
 
 
 def test_the_names_of_a_detector_that_tracks_are_kept():
     recording = detect(Film(4), Walkers((0, 4), (1, 4), people=True), Tracker()).recording
+    assert [who.name for who in recording.people] == ["walker 0", "walker 1"]
+
+
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        (True, "the detector does not name the people of the frame at 0.080 s and did before"),
+        (False, "the detector names the people of the frame at 0.080 s and did not before"),
+    ],
+)
+def test_a_detector_that_names_people_now_and_then_is_refused(first, message):
+    named, unnamed = Walkers((0, 9), people=True), Walkers((0, 9))
+
+    def detector(image, timestamp):
+        return (named if (image[0, 0, 0] < 2) == first else unnamed)(image, timestamp)
+
+    gathered = detect(Film(4), detector, Tracker())
+    assert gathered.recording.frames == 2
+    assert str(gathered.ended_by) == (
+        f"{message}; have it name everybody in every frame, or nobody in any, and a tracker will"
+    )
+
+
+def test_frames_without_anybody_need_no_names():
+    recording = detect(Film(5), Walkers((1, 2), (3, 5), people=True), Tracker()).recording
     assert [who.name for who in recording.people] == ["walker 0", "walker 1"]
 
 

@@ -32,6 +32,17 @@ def test_stages_are_a_frames_time_in_the_order_they_came(clock):
     assert stages.summary() == "decode 2.0, detect 31.0, lift 0.5 ms a frame, 33.5 together"
 
 
+def test_stages_that_saw_frames_twice_add_up(clock):
+    stages = StageTimes()
+    with stages("decode", frames=20):
+        clock(60)
+    with stages("write", frames=5):
+        clock(10)
+    assert stages.as_dict() == {"decode": 3, "write": 2}
+    assert stages.as_dict(10) == {"decode": 6, "write": 1}
+    assert stages.summary(10) == "decode 6.0, write 1.0 ms a frame, 7.0 together"
+
+
 def test_what_takes_long_to_come(clock):
     def frames():
         for number in range(3):

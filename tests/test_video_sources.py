@@ -1,5 +1,8 @@
 """What counts as a source; folders of images and cameras."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -89,6 +92,9 @@ def test_images_of_a_folder_in_their_order(folder):
     next(frames)
     part.close()
     assert list(frames) == []
+    with pytest.raises(InputError) as caught:
+        iter(part)
+    assert str(caught.value) == f"{folder}: was closed; open it again"
 
 
 def test_images_come_as_exif_says_and_in_colours(folder):
@@ -146,6 +152,33 @@ def test_an_image_that_cannot_be_read(folder, content, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_folders_among_the_images_and_links_to_nothing(folder):
+    (folder / "a.jpg").mkdir()
+    assert open_source(folder, fps=10).frames == 12
+    (folder / "walk2.png").unlink()
+    (folder / "walk2.png").symlink_to("gone.png")
+    frames = iter(open_source(folder, fps=10))
+    next(frames), next(frames)
+    with pytest.raises(InputError) as caught:
+        next(frames)
+    assert str(caught.value) == (
+        f"{folder / 'walk2.png'}: cannot be read (No such file or directory); copy it again or "
+        "take it out of the folder"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read(folder):
+    folder.chmod(0)
+    for ask in (is_source, lambda path: open_source(path, fps=10)):
+        with pytest.raises(InputError) as caught:
+            ask(folder)
+        assert str(caught.value) == (
+            f"{folder}: cannot be read (Permission denied); see who may read the folder"
+        )
+    folder.chmod(0o700)
+
+
 def test_an_image_of_another_size(folder):
     cv2.imwrite(str(folder / "walk2.png"), made_image(2, (32, 32)))
     frames = iter(open_source(folder, fps=10))
@@ -195,7 +228,9 @@ def test_a_camera_is_let_go(tmp_path):
         assert not capture.isOpened()
     with Camera(cv2.VideoCapture(path), "camera:0", Span()) as camera:
         pass
-    assert list(camera) == []
+    with pytest.raises(InputError) as caught:
+        iter(camera)
+    assert str(caught.value) == "camera:0: was closed; open it again"
 
 
 def test_a_camera_that_gives_nothing(tmp_path):
@@ -206,11 +241,21 @@ def test_a_camera_that_gives_nothing(tmp_path):
     )
 
 
+def test_opencv_comes_before_pyav():
+    """Else its windows never open, which machines without a screen cannot try."""
+    code = (
+        "import sys\nfrom h2ot_edge.video.decoding import require_av\nrequire_av()\n"
+        "print([name for name in sys.modules if name in ('av', 'cv2')])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert run.stdout == "['cv2', 'av']\n"
+
+
 def test_libraries_that_are_not_there(tmp_path, monkeypatch):
     missing = "libGL.so.1: cannot open shared object file: No such file or directory"
     (tmp_path / "cv2.py").write_text(f"raise ImportError({missing!r})")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(__import__("sys").modules, "cv2")
+    monkeypatch.delitem(sys.modules, "cv2")
     with pytest.raises(MissingExtra) as caught:
         require_cv2()
     assert str(caught.value) == (
@@ -220,7 +265,7 @@ def test_libraries_that_are_not_there(tmp_path, monkeypatch):
     )
     for name in ("cv2", "av"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('gone')")
-        monkeypatch.delitem(__import__("sys").modules, name, raising=False)
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(MissingExtra) as caught:
         require_cv2()
     message = "cannot be imported (gone); pip install 'h2ot-edge[video]'"

@@ -14,7 +14,7 @@ from rtsp_server import play
 from h2ot_edge.errors import InputError
 from h2ot_edge.video import open_source
 from h2ot_edge.video.span import Span
-from h2ot_edge.video.streams import open_stream
+from h2ot_edge.video.streams import open_stream, without_password
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -88,6 +88,36 @@ def test_a_stream_comes_once_and_its_password_is_not_told(address):
     with pytest.raises(InputError) as caught:
         iter(source)
     assert str(caught.value) == f"{source.name}: is live and comes once; open it again"
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("rtsp://admin:p@ss@host:554/1", "rtsp://***@host:554/1"),
+        ("rtsp://admin:p?s=s@host/1", "rtsp://***@host/1"),
+        (
+            "http://host/a.mp4?password=secret&key=a/b@c;d=e",
+            "http://host/a.mp4?password=***&key=***;d=***",
+        ),
+        (
+            "rtsp://host/user=admin&password=secret&channel=1",
+            "rtsp://host/user=***&password=***&channel=***",
+        ),
+        ("https://host/who@where.mp4", "https://host/who@where.mp4"),
+        ("folder/a=b@c.mp4", "folder/a=b@c.mp4"),
+    ],
+)
+def test_what_an_address_is_called(address, told):
+    assert without_password(address) == told
+
+
+def test_schemes_that_are_not_known():
+    with pytest.raises(InputError) as caught:
+        open_source("ftp://admin:secret@host/x")
+    assert str(caught.value) == (
+        "ftp://***@host/x: expected an address that begins with one of http, https, rtmp, rtmps, "
+        "rtsp, rtsps, srt, tcp, udp, got ftp"
+    )
 
 
 def test_images_of_a_camera_are_timed_by_when_they_come(address):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_videos import SIZE, grey_of, made_image, number_of
 
-from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge.errors import InputError, MissingExtra, UsageError
 from h2ot_edge.video import VideoWriter, check_video_path, open_source
 from h2ot_edge.video.writer import movflags
 
@@ -75,6 +75,14 @@ def test_rates_from_films_of_hours_in_seconds_to_slow_motion(tmp_path, fps):
     assert times == pytest.approx([number / fps for number in range(4)], abs=1e-5)
 
 
+@pytest.mark.parametrize(("fps", "taken"), [(1e-5, 0.001), (1e6, 10_000)])
+def test_rates_are_hints_and_no_reason_to_write_nothing(tmp_path, fps, taken):
+    paths = [tmp_path / "hint.mp4", tmp_path / "taken.mp4"]
+    for path, rate in zip(paths, (fps, taken), strict=True):
+        write(path, 3, fps=rate)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
 def test_colours_come_back(tmp_path):
     for name, size in (("a.mp4", (64, 48)), ("hd.mp4", (1280, 720))):  # of which players differ
         frame = next(iter(open_source(write(tmp_path / name, 2, size, crf=5))))
@@ -117,6 +125,38 @@ def test_without_an_image_there_is_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_there_is_lost_with_the_first_image_and_not_before(tmp_path):
+    path = write(tmp_path / "precious.mp4", 3)
+    before = path.read_bytes()
+    with pytest.raises(ZeroDivisionError), VideoWriter(path, SIZE, fps=25):
+        raise ZeroDivisionError
+    with VideoWriter(path, SIZE, fps=25) as writer:
+        with pytest.raises(InputError):
+            writer.write(made_image(9)[:40], 0)
+        assert path.read_bytes() == before
+    assert path.read_bytes() == before
+    with VideoWriter(path, SIZE, fps=25) as writer:
+        writer.write(made_image(9), 0)
+        assert path.read_bytes() != before
+    assert pictures(path) == [9]
+
+
+def test_a_library_that_codes_no_h264(tmp_path, monkeypatch):
+    """Asked before the work, of the real PyAV for a coder that it has not."""
+    import av
+
+    path = tmp_path / "a.mp4"
+    monkeypatch.setattr("h2ot_edge.video.writer._CODEC", "libnone")
+    for ask in (check_video_path, lambda path: VideoWriter(path, SIZE, fps=25)):
+        with pytest.raises(MissingExtra) as caught:
+            ask(path)
+        assert str(caught.value) == (
+            f"{path}: a video needs libnone, which this PyAV ({av.__version__}) has not; pip "
+            "install --force-reinstall --only-binary av av brings one that has it"
+        )
+    assert not path.exists()
+
+
 def test_images_that_do_not_fit(tmp_path):
     path = tmp_path / "a.mp4"
     good = made_image(0)
@@ -147,10 +187,11 @@ def test_images_that_do_not_fit(tmp_path):
 @pytest.mark.parametrize(
     ("name", "size", "options", "message"),
     [
-        ("a.avi", SIZE, {}, "expected a name that ends in .mp4"),
+        ("a.avi", SIZE, {}, "a video is written as .mp4; end the name in .mp4"),
         ("folder.mp4", SIZE, {}, "expected the name of a file, this is a folder"),
         ("a.mp4", (0, 48), {}, "0x48: expected a width and height of 16 to 16384"),
-        ("a.mp4", SIZE, {"fps": 0}, "0 frames a second: expected 0.001 to 10000"),
+        ("a.mp4", SIZE, {"fps": 0}, "0 frames a second: expected a number above 0"),
+        ("a.mp4", SIZE, {"fps": float("nan")}, "nan frames a second: expected a number above 0"),
         ("a.mp4", SIZE, {"crf": 52}, "crf 52: expected 0 to 51"),
     ],
 )

@@ -308,7 +308,7 @@ def test_what_cannot_be_shown_is_refused(tmp_path, people, more, message):
 def test_wrong_use_is_refused(tmp_path):
     (tmp_path / "folder.html").mkdir()
     for path, words in {
-        "page.pdf": "a page is written as .html; end the name in .html",
+        "page.pdf": "a page is written as .html, .htm; end the name in one",
         "folder.html": "expected the name of a file, this is a folder",
     }.items():
         with pytest.raises(UsageError) as caught:

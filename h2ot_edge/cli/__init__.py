@@ -15,7 +15,7 @@ import importlib
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn, Protocol, cast
 
 from h2ot_edge import __version__
@@ -219,7 +219,8 @@ def _fail(prog: str, error: Exception, as_json: bool) -> int:
         told: dict[str, object] = {"type": type(error).__name__, "message": str(error)}
         if isinstance(error, CheckFailed):
             told["report"] = error.report
-        write_json({"error": told})
+        with suppress(OSError):  # stdout may be what failed
+            write_json({"error": told})
     sys.stderr.write(f"{prog}: error: {error}\n")
     return error.exit_status if isinstance(error, H2OTError) else H2OTError.exit_status
 

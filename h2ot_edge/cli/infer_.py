@@ -12,11 +12,13 @@ import numpy as np
 
 from h2ot_edge._bars import progress_bar
 from h2ot_edge.cli.infer_input import open_input
-from h2ot_edge.cli.infer_options import add_input, is_bar_shown
+from h2ot_edge.cli.infer_options import add_input, is_bar_shown, told_name
 from h2ot_edge.cli.infer_output import Outputs, Result, add_output, poses_of, rows_of
+from h2ot_edge.cli.infer_people import warn_of_orientation
 from h2ot_edge.cli.output import write_json, write_rows
 from h2ot_edge.cli.running import add_running, load_engine
 from h2ot_edge.engine import Engine
+from h2ot_edge.errors import H2OTError
 from h2ot_edge.missing import Gaps
 from h2ot_edge.recording import Gathered, Lifted, lift
 from h2ot_edge.stages import StageTimes
@@ -47,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
             outputs.prepare(engine.card, given.fps)
             gathered = given.gather(stages)
             _tell_of_the_end(args, gathered)
+            warn_of_orientation(args, gathered.recording)
             start = time.perf_counter()
             lifted = _lifted(engine, gathered, args, stages)
             seconds = time.perf_counter() - start
@@ -54,17 +57,43 @@ def run(args: argparse.Namespace) -> int:
                 poses=poses_of(lifted, alone=given.alone),
                 lifted=lifted,
                 card=engine.card,
-                title=f"{Path(args.clip).name}, {_title(engine)}",
+                title=f"{Path(told_name(args)).name.partition('?')[0]}, {_title(engine)}",
                 film=given.film,
             )
             written = outputs.write(result, stages)
-            report = {**written, **_report(engine, result, args, seconds), **_times(stages)}
+            report = {
+                **written,
+                **_report(engine, result, args, seconds),
+                **_times(stages, lifted.recording.frames),
+            }
     finally:
         given.close()
-    write_json(report) if args.json else write_rows(_rows(engine, report, stages))
-    if gathered.ended_by is not None:
-        raise gathered.ended_by
+    ended = _ended_by(gathered, outputs)
+    if not args.json:
+        write_rows(_rows(engine, report, stages))
+    elif isinstance(ended, H2OTError | OSError):
+        return _failed(ended, report)
+    else:
+        write_json(report)
+    if ended is not None:
+        raise ended
     return 0
+
+
+def _ended_by(gathered: Gathered, outputs: Outputs) -> BaseException | None:
+    """What the command ends with, after all that could be done is done and told."""
+    if gathered.ended_by is not None and outputs.error is not None:
+        _logger.error("%s", outputs.error)
+    interrupted = KeyboardInterrupt() if outputs.interrupted else None
+    return gathered.ended_by or outputs.error or interrupted
+
+
+def _failed(error: H2OTError | OSError, report: dict[str, Any]) -> int:
+    """Tell the error and what there is all the same, in one document; the exit status."""
+    told = {"type": type(error).__name__, "message": str(error), "report": report}
+    write_json({"error": told})
+    _logger.error("%s", error)
+    return error.exit_status if isinstance(error, H2OTError) else H2OTError.exit_status
 
 
 def _tell_of_the_end(args: argparse.Namespace, gathered: Gathered) -> None:
@@ -75,7 +104,7 @@ def _tell_of_the_end(args: argparse.Namespace, gathered: Gathered) -> None:
     why = "interrupted" if isinstance(ended, KeyboardInterrupt) else str(ended)
     _logger.warning(
         "%s: ended after %d frames (%s); what was found until then is lifted and written",
-        args.clip, gathered.recording.frames, why,
+        told_name(args), gathered.recording.frames, why,
     )  # fmt: skip
 
 
@@ -141,8 +170,9 @@ def _gaps(lifted: Lifted, on_missing: str) -> dict[str, Any]:
     return {"on_missing": on_missing, **dataclasses.asdict(gaps)}
 
 
-def _times(stages: StageTimes) -> dict[str, Any]:
-    return {"stages_ms": {name: round(taken, 3) for name, taken in stages.as_dict().items()}}
+def _times(stages: StageTimes, frames: int) -> dict[str, Any]:
+    times = stages.as_dict(frames)
+    return {"stages_ms": {name: round(taken, 3) for name, taken in times.items()}}
 
 
 def _gaps_in_words(gaps: Mapping[str, Any]) -> str:
@@ -173,6 +203,6 @@ def _rows(engine: Engine, report: dict[str, Any], stages: StageTimes) -> Iterato
     on = f"{report['backend']} on {report['device']}"
     yield "time", f"{windows}, {report['ms_per_window']:.1f} ms a window, {on}"
     if len(report["stages_ms"]) > 1:
-        yield "stages", stages.summary()
+        yield "stages", stages.summary(report["frames"])
     yield "unit", report["unit"]
     yield "frame", f"{report['frame_of_reference']}; {', '.join(report['axes'])}"

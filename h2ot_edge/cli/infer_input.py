@@ -6,11 +6,13 @@ from typing import Protocol
 
 from h2ot_edge.cli.infer_file import KeypointsInput
 from h2ot_edge.cli.infer_film import FilmInput
-from h2ot_edge.cli.infer_options import OF_FILES, OF_FILMS, name_of
+from h2ot_edge.cli.infer_options import OF_FILES, OF_FILMS, name_of, told_name
 from h2ot_edge.errors import UsageError
+from h2ot_edge.missing import check_filling
 from h2ot_edge.recording import Gathered
 from h2ot_edge.stages import StageTimes
 from h2ot_edge.video import Source, is_source
+from h2ot_edge.video.span import Span
 
 __all__ = ["Input", "open_input"]
 
@@ -58,11 +60,7 @@ def open_input(args: argparse.Namespace, *, pictures: bool) -> Input:
         UsageError: options that say nothing of what is named.
         As `read_clip`, `open_source` and `open_detector`.
     """
-    if args.stop is not None and not args.start < args.stop:
-        raise UsageError(
-            f"--from, --to: expected a beginning before the end, got {args.start:g} and "
-            f"{args.stop:g} s"
-        )
+    _check_numbers(args)
     if is_source(args.clip):
         _refuse(args, OF_FILES, "of a film")
         return FilmInput(args, pictures)
@@ -75,9 +73,17 @@ def open_input(args: argparse.Namespace, *, pictures: bool) -> Input:
     return KeypointsInput(args)
 
 
+def _check_numbers(args: argparse.Namespace) -> None:
+    """Now, not after hours of detection."""
+    if not args.min_seconds >= 0:
+        raise UsageError(f"--min-seconds: expected 0 or more seconds, got {args.min_seconds:g}")
+    Span(args.start, args.stop)
+    check_filling(args.on_missing, args.max_gap_s)
+
+
 def _refuse(args: argparse.Namespace, options: Sequence[str], what: str) -> None:
     for option in options:
         # Not by comparing: the clip's number may be 0.
         if getattr(args, option) is not None and getattr(args, option) is not False:
             name = name_of(option)
-            raise UsageError(f"{name}: says nothing {what} such as {args.clip}; leave it out")
+            raise UsageError(f"{name}: says nothing {what} such as {told_name(args)}; leave it out")

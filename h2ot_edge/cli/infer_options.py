@@ -2,18 +2,19 @@
 
 import argparse
 
-from h2ot_edge.detectors import FORMS
+from h2ot_edge.cli.detecting import add_detector, add_span
 from h2ot_edge.layouts import LAYOUTS
 from h2ot_edge.missing import POLICIES
 from h2ot_edge.readers import FORMATS
+from h2ot_edge.video.streams import without_password
 
-__all__ = ["EVERYBODY", "OF_FILES", "OF_FILMS", "add_input", "is_bar_shown", "name_of"]
+__all__ = ["EVERYBODY", "OF_FILES", "OF_FILMS", "add_input", "is_bar_shown", "name_of", "told_name"]
 
 EVERYBODY = "all"
 """The person who is everybody."""
 
 OF_FILES = ("format", "layout", "index", "image_size", "film", "track")
-OF_FILMS = ("detector", "keypoints", "look_for")
+OF_FILMS = ("detector", "detector_device", "keypoints", "look_for")
 """Options that say something of one kind of input only, as they are called here."""
 
 _NAMES = {"index": "--clip", "look_for": "--people"}
@@ -34,10 +35,7 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("input")
     group.add_argument("--person", metavar="ID", help=_WHO)
-    group.add_argument("--from", dest="start", type=float, default=0.0, metavar="S",
-        help="leave out what comes before, in seconds")  # fmt: skip
-    group.add_argument("--to", dest="stop", type=float, metavar="S",
-        help="leave out what comes after, in seconds")  # fmt: skip
+    add_span(group)
     group.add_argument("--fps", type=float, metavar="HZ",
         help="of keypoints or a folder of images; goes before what a file says")  # fmt: skip
     group.add_argument("--min-seconds", type=float, default=0.5, metavar="S",
@@ -54,12 +52,7 @@ def add_input(parser: argparse.ArgumentParser) -> None:
 
 def _add_of_films(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("films")
-    group.add_argument("--detector", metavar="NAME",
-        help=f"who finds people: {FORMS}")  # fmt: skip
-    group.add_argument("--detector-device", default="cpu", metavar="DEVICE",
-        help="cpu, cuda or cuda:N (default: %(default)s)")  # fmt: skip
-    group.add_argument("--people", dest="look_for", type=int, metavar="N",
-        help="how many the detector looks for at most (MediaPipe: 1 unless given)")  # fmt: skip
+    add_detector(group)
     group.add_argument("--keypoints", metavar="FILE.csv",
         help="write what the detector finds, frame by frame as it goes; h2ot-infer reads it "
         "again")  # fmt: skip
@@ -82,6 +75,11 @@ def _add_of_files(parser: argparse.ArgumentParser) -> None:
 def is_bar_shown(args: argparse.Namespace) -> bool:
     """Whether progress is shown, on a terminal."""
     return not (args.json or args.quiet)
+
+
+def told_name(args: argparse.Namespace) -> str:
+    """What is lifted, as messages, titles and results call it: addresses may have passwords."""
+    return without_password(args.clip)
 
 
 def name_of(option: str) -> str:

@@ -1,11 +1,14 @@
 """What `h2ot-infer` writes: poses, angles, pictures, pages, a film."""
 
 import argparse
+import functools
+import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from h2ot_edge._bars import progress_bar
 from h2ot_edge._files import make_folder_of
@@ -14,19 +17,24 @@ from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.infer_options import is_bar_shown
 from h2ot_edge.drawing import ContactSheet, SideBySide, plot_angles
 from h2ot_edge.drawing.images import check_picture_path
-from h2ot_edge.errors import UsageError
+from h2ot_edge.errors import H2OTError, UsageError
 from h2ot_edge.joint_angles import ANGLES, check_angles_path, write_angles
 from h2ot_edge.pose_files import PersonFile, check_fits, check_poses_path, write_people
 from h2ot_edge.pose_files.formats import FORMATS
 from h2ot_edge.poses import Poses
-from h2ot_edge.recording import Lifted, Pictures, draw
+from h2ot_edge.recording import Lifted, Pictures, Recording, draw
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.stages import StageTimes
 from h2ot_edge.video import Source, VideoWriter, check_video_path
+from h2ot_edge.video.images import IMAGES
 from h2ot_edge.video.opencv import require_cv2
 from h2ot_edge.viewer import check_page_path, write_page
 
 __all__ = ["Outputs", "Result", "add_output", "poses_of", "rows_of"]
+
+_logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +78,10 @@ class Result:
 class Outputs:
     """Results, by the options that ask for them.
 
+    Attributes:
+        interrupted: whether Ctrl-C ended the drawing.
+        error: the first of what was to be written and could not be.
+
     Raises:
         UsageError: names that cannot be, or two results with one name.
         MissingExtra: the library that writes one is not installed.
@@ -77,6 +89,8 @@ class Outputs:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
+        self.interrupted = False
+        self.error: H2OTError | OSError | None = None
         self._poses = [check_poses_path(path) for path in args.output]
         results = [path for path in (*args.output, *self._others().values()) if path]
         _check_apart(results, given=[args.model, args.clip, *([args.film] if args.film else [])])
@@ -86,7 +100,7 @@ class Outputs:
             check_page_path(args.html)
         if args.video:
             check_video_path(args.video)
-        for option in ("plot_angles", "sheet"):
+        for option in ("plot", "plot_angles", "sheet"):
             if getattr(args, option):
                 check_picture_path(getattr(args, option))
         # Now, not after the work is done.
@@ -110,12 +124,12 @@ class Outputs:
 
         Raises:
             InputError: a format that cannot hold the model's poses.
-            UsageError: a folder that cannot be made.
+            UsageError: a folder that cannot be made, or written in.
         """
         for path in self._poses:
             check_fits(path, unit=card.output.unit, fps=fps)
         for path in self._poses:
-            make_folder_of(path)
+            _make_room_for(path)
         for option, name in self._others().items():
             if name is None:
                 continue
@@ -124,38 +138,54 @@ class Outputs:
                     f"--{option.replace('_', '-')} {name}: expected the name of a file, this is a "
                     "folder"
                 )
-            make_folder_of(Path(name))
+            _make_room_for(Path(name))
 
     def write(self, result: Result, stages: StageTimes) -> dict[str, Any]:
-        """Write all of it, what takes longest last; the names, by option, as the report has them.
+        """Write all of it, what takes longest last; one that fails does not stop the others.
 
-        Raises:
-            As what writes each.
+        Returns:
+            Names, by option, as the report has them; None for what was not asked for, or failed.
         """
         args, poses = self._args, result.poses
         files = self._write_poses(result)
-        if args.angles:
-            write_angles(args.angles, poses)
-        if args.plot:
-            _plot(args.plot, result)
-        if args.plot_angles:
-            plot_angles(args.plot_angles, poses, title=result.title)
-        if args.html:
-            write_page(args.html, poses, title=result.title)
-        drawn = self._draw(result, stages) if self.pictures else None
+        writers: dict[str, Callable[[], object]] = {
+            "angles": lambda: write_angles(args.angles, poses),
+            "plot": lambda: _plot(args.plot, result),
+            "plot_angles": lambda: plot_angles(args.plot_angles, poses, title=result.title),
+            "html": lambda: write_page(args.html, poses, title=result.title),
+        }
+        names = self._others()
+        for option, write in writers.items():
+            if names[option] and self._tried(write) is None:
+                names[option] = None
+        drawn = self._tried(lambda: self._draw(result, stages)) if self.pictures else None
+        if drawn is None:
+            names.update(video=None, sheet=None)
         return {
             "output": args.output[0],
             "outputs": [str(file.path) for file in files],
-            "files": [_described(file) for file in files],
-            **self._others(),
+            "files": [_described(file, result.lifted.recording) for file in files],
+            **names,
             "frames_drawn": drawn,
         }
 
+    def _tried(self, write: Callable[[], T]) -> T | None:
+        """What it gives; None if it failed. The first error is for the caller of `write`."""
+        try:
+            return write()
+        except (H2OTError, OSError) as error:
+            if self.error is None:
+                self.error = error
+            else:
+                _logger.error("%s", error)
+            return None
+
     def _write_poses(self, result: Result) -> list[PersonFile]:
         written: dict[Path, Sequence[PersonFile]] = {}
-        # First those that hold everything: one for motion capture may refuse these poses.
+        # First those that hold everything.
         for path in sorted(self._poses, key=lambda path: FORMATS[path.suffix.lower()].motion):
-            written[path] = write_people(path, result.poses, result.card)
+            write = functools.partial(write_people, path, result.poses, result.card)
+            written[path] = self._tried(write) or ()
         return [file for path in self._poses for file in written[path]]
 
     def _draw(self, result: Result, stages: StageTimes) -> int:
@@ -177,9 +207,10 @@ class Outputs:
             )
             with progress_bar("picture", shown=is_bar_shown(args)) as bar:
                 drawn = draw(source, result.lifted, pictures, stages=stages, progress=bar)
-            if sheet is not None:
+            if sheet is not None and drawn.frames:
                 sheet.write(args.sheet)
-        return drawn
+        self.interrupted = drawn.interrupted
+        return drawn.frames
 
 
 def poses_of(lifted: Lifted, *, alone: bool) -> Poses:
@@ -206,37 +237,53 @@ def rows_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield option, f"{report[option]} ({report['frames_drawn']} frames)"
 
 
-def _described(file: PersonFile) -> dict[str, Any]:
+def _described(file: PersonFile, recording: Recording) -> dict[str, Any]:
     return {
         "path": str(file.path),
         "person": file.person,
-        "first_frame": file.first,
+        "first_frame": int(recording.numbers[file.first]),
         "frames": file.frames,
     }
 
 
-def _plot(path: str, result: Result) -> None:
+def _plot(path: str, result: Result) -> Path:
     """Of the person who is seen best."""
     from h2ot_edge.plot import plot_sequence  # brings matplotlib
 
-    people = result.lifted.recording.people
+    recording = result.lifted.recording
+    people = recording.people
     best = max(range(len(people)), key=lambda place: people[place].weight)
-    plot_sequence(
+    who = f", person {people[best].name}" if len(people) > 1 else ""
+    return plot_sequence(
         result.lifted.poses[best].positions,
         path,
         keypoints=people[best].keypoints,
-        title=result.title,
+        title=result.title + who,
+        first_frame=int(recording.numbers[people[best].first]),
     )
+
+
+def _make_room_for(path: Path) -> None:
+    make_folder_of(path)
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(
+            f"{path}: nothing can be written in the folder {path.parent}; give another name"
+        )
 
 
 def _check_apart(results: Sequence[str], given: Sequence[str]) -> None:
     """Raise if two results would have one name, or one would take the place of what is read."""
     taken = {Path(path).resolve() for path in given}
+    read = (*IMAGES, ".json")
     seen: set[Path] = set()
     for path in results:
         place = Path(path).resolve()
         if place in taken:
             raise UsageError(f"{path}: is what is read; give the result another name")
+        if place.parent in taken and place.parent.is_dir() and place.suffix.lower() in read:
+            raise UsageError(
+                f"{path}: would be one of the files of the folder that is read; give another folder"
+            )
         if place in seen:
             raise UsageError(f"{path}: two results would have this name; give each its own")
         seen.add(place)

@@ -13,10 +13,11 @@ from pathlib import Path
 from h2ot_edge._files import make_folder_of
 from h2ot_edge._names import look_up
 from h2ot_edge.card import ModelCard
+from h2ot_edge.cli.detecting import add_detector, add_span
 from h2ot_edge.cli.live_report import Ran, report_of, rows_of
 from h2ot_edge.cli.output import write_json, write_rows
 from h2ot_edge.cli.running import add_running, load_engine
-from h2ot_edge.detectors import FORMS, explained, open_detector
+from h2ot_edge.detectors import explained, open_detector
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import UsageError
 from h2ot_edge.live_view import (
@@ -67,15 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("input")
-    group.add_argument("--detector", metavar="NAME", help=f"who finds people: {FORMS}")
-    group.add_argument("--detector-device", default="cpu", metavar="DEVICE",
-        help="cpu, cuda or cuda:N")  # fmt: skip
-    group.add_argument("--people", type=int, metavar="N",
-        help="how many the detector looks for at most")  # fmt: skip
-    group.add_argument("--from", dest="start", type=float, default=0.0, metavar="S",
-        help="leave out what comes before in a film, in seconds")  # fmt: skip
-    group.add_argument("--to", dest="stop", type=float, metavar="S",
-        help="leave out what comes after, in seconds")  # fmt: skip
+    add_detector(group)
+    add_span(group)
     group.add_argument("--fps", type=float, metavar="HZ",
         help="asked of a camera; that of a folder of images")  # fmt: skip
     group.add_argument("--no-drop", action="store_true",
@@ -153,7 +147,9 @@ def _run(args: argparse.Namespace, source: Source, engine: Engine, opened: ExitS
         lookahead=lookahead, hop=hop, image_size=source.size, max_gap_s=args.max_gap_s
     )
     detector = opened.enter_context(
-        closing(open_detector(args.detector, device=args.detector_device, people=args.people))
+        closing(
+            open_detector(args.detector, device=args.detector_device or "cpu", people=args.look_for)
+        )
     )
     engine.warmup()
     view = opened.enter_context(closing(_view(args, source, engine.card, times)))

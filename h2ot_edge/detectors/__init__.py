@@ -8,8 +8,6 @@ A detector is a file of its own here and a line in `DETECTORS`. Nothing is impor
 opened. What each needs and what was measured: docs/detectors.md.
 """
 
-import contextlib
-import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -17,6 +15,7 @@ from typing import NamedTuple
 from h2ot_edge._names import unknown
 from h2ot_edge.backends import checked_device
 from h2ot_edge.detectors.detection import Detections, Detector, Image
+from h2ot_edge.detectors.guarding import GuardedDetector, printing_to_stderr
 from h2ot_edge.errors import UsageError
 
 __all__ = [
@@ -107,7 +106,8 @@ def explained() -> str:
 def open_detector(spec: str, *, device: str = "cpu", people: int | None = None) -> Detector:
     """Open a detector.
 
-    Whatever its library prints meanwhile goes to stderr.
+    Whatever its library prints then and later goes to stderr, as what other threads print does
+    while it is at work.
 
     Args:
         spec: `rtmlib[:lightweight|balanced|performance]`, `mediapipe:FILE.task`,
@@ -127,9 +127,9 @@ def open_detector(spec: str, *, device: str = "cpu", people: int | None = None) 
         raise UsageError(f"people: expected at least 1, got {people}")
     device = checked_device(device)
     name, colon, argument = spec.partition(":")
-    with contextlib.redirect_stdout(sys.stderr):
+    if name not in DETECTORS and not colon:
+        raise unknown("detector", spec, [*DETECTORS, _FUNCTION])
+    with printing_to_stderr():
         if name in DETECTORS:
-            return DETECTORS[name].open(argument, device, people)
-        if colon:
-            return _open_function(spec, device, people)
-    raise unknown("detector", spec, [*DETECTORS, _FUNCTION])
+            return GuardedDetector(DETECTORS[name].open(argument, device, people))
+        return GuardedDetector(_open_function(spec, device, people))

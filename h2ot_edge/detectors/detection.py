@@ -7,11 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2ot_edge.spec import FloatArray
+from h2ot_edge.video.source import Image
 
 __all__ = ["Detections", "Detector", "Image"]
-
-Image = NDArray[np.uint8]
-"""(h, w, 3), BGR."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -50,7 +48,8 @@ class Detector(Protocol):
             timestamp: seconds since the source's first frame, later than the one before.
 
         Raises:
-            InputError: the detector gave something else than people, or the image is none.
+            InputError: the detector gave something else than people, the image is none, or its
+                library raised something, which is told with its name.
         """
 
     def close(self) -> None:

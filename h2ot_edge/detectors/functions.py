@@ -102,12 +102,27 @@ class FunctionDetector:
                 f"{self.name}: expected Detections with keypoints (n, j, 3) and scores (n,), got "
                 f"{points.shape} and {scores.shape}"
             )
-        if found.people and len(found.people) != len(points):
+        names = self._names(found.people)
+        if names and len(names) != len(points):
             raise InputError(
                 f"{self.name}: expected the names of all {len(points)} people or of none, got "
-                f"{len(found.people)}"
+                f"{len(names)}"
             )
-        return self._people_of(layout, points, scores, tuple(map(str, found.people)))
+        if not all(name and name.isprintable() for name in names):
+            raise InputError(
+                f"{self.name}: expected names of people that can be printed, got {names!r}"
+            )
+        return self._people_of(layout, points, scores, names)
+
+    def _names(self, people: Any) -> tuple[str, ...]:
+        """Names or numbers of people, in whatever they came."""
+        try:
+            return tuple(str(name).strip() for name in (() if people is None else people))
+        except TypeError as error:
+            raise InputError(
+                f"{self.name}: expected the people of Detections in a tuple, got a "
+                f"{type(people).__name__}"
+            ) from error
 
     def _people_of(
         self,

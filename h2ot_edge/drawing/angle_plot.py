@@ -80,7 +80,11 @@ def _best(people: Sequence[dict[str, Array]]) -> list[int]:
 
 def _figure(people: int) -> Any:
     columns, rows = (2, -(-len(_JOINTS) // 2)) if people == 1 else (people, len(_JOINTS))
-    return new_figure(max(4, columns) * _COLUMN, rows * _ROW + _HEADING)
+    height = rows * _ROW + _HEADING
+    figure = new_figure(max(4, columns) * _COLUMN, height)
+    # The title stands in the heading, which tight layouts do not keep free for it.
+    figure.get_layout_engine().set(rect=(0, 0, 1, 1 - _HEADING / height))
+    return figure
 
 
 def _axes(figure: Any, people: int) -> list[Any]:

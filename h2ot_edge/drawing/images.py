@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from h2ot_edge._files import checked_name
 from h2ot_edge.errors import InputError, UsageError
 from h2ot_edge.skeleton import JOINTS
 from h2ot_edge.video.source import Image
@@ -32,12 +33,7 @@ def check_picture_path(path: str | Path) -> Path:
     Raises:
         UsageError: the name does not end in .png, or is that of a folder.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"{path}: pictures are written as .png; end the name in .png")
-    if path.is_dir():
-        raise UsageError(f"{path}: expected the name of a file, this is a folder")
-    return path
+    return checked_name(path, (".png",), "pictures are")
 
 
 def checked_image(image: Image) -> Image:

@@ -54,7 +54,7 @@ class Finding:
 
 
 def check_orientation(
-    keypoints: ArrayLike, image_size: Sequence[float] | None = None
+    keypoints: ArrayLike, image_size: Sequence[float] | None = None, *, first_frame: int = 0
 ) -> tuple[Finding, ...]:
     """Look for the usual mistakes.
 
@@ -62,6 +62,7 @@ def check_orientation(
         keypoints: (t, 17, 2|3), the joints of `h2ot_edge.skeleton`; joints with confidence 0 and
             NaN are not looked at.
         image_size: (width, height) if they are pixels.
+        first_frame: number of the first frame, for messages.
 
     Returns:
         What was found; nothing if all is well, or too little is seen.
@@ -82,7 +83,7 @@ def check_orientation(
         return unit  # in another unit nothing else can be told
     if order := tuple(_of_order(points)):
         return order  # nor of joints that are others
-    return (*_of_axes(points), *_of_jumps(points), *_of_sides(points))
+    return (*_of_axes(points), *_of_jumps(points, first_frame), *_of_sides(points))
 
 
 def _seen(array: FloatArray) -> FloatArray:
@@ -195,7 +196,7 @@ def _yx(seen: str) -> Finding:
     )
 
 
-def _of_jumps(points: FloatArray) -> Iterator[Finding]:
+def _of_jumps(points: FloatArray, first_frame: int) -> Iterator[Finding]:
     """Frames in which a limb's sides are nearer to the other ones of the frame before."""
     size = _extent(points)
     flips = np.zeros(max(len(points) - 1, 0), np.bool_)
@@ -206,7 +207,7 @@ def _of_jumps(points: FloatArray) -> Iterator[Finding]:
         stay = _step(now[:, mine] - before[:, mine])
         swap = _step(now[:, other] - before[:, mine])
         flips |= (swap < 0.5 * stay) & (stay > 0.05 * size)
-    frames = (np.flatnonzero(flips) + 1).tolist()
+    frames = (np.flatnonzero(flips) + 1 + first_frame).tolist()
     if frames:
         shown = ", ".join(map(str, frames[:5])) + (", ..." if len(frames) > 5 else "")
         yield Finding(

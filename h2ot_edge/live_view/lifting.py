@@ -9,7 +9,7 @@ from h2ot_edge.detectors import Detector
 from h2ot_edge.layouts import h36m_from
 from h2ot_edge.live import LivePose, Streams
 from h2ot_edge.live_view.scene import Scene, Taken
-from h2ot_edge.recording.detecting import named
+from h2ot_edge.recording.naming import Naming
 from h2ot_edge.spec import FloatArray
 from h2ot_edge.stages import StageTimes
 from h2ot_edge.tracking import Tracker
@@ -47,7 +47,7 @@ class Lifter:
         max_gap_s: float,
         times: StageTimes,
     ) -> None:
-        self._detector, self._tracker, self._streams = detector, tracker, streams
+        self._detector, self._naming, self._streams = detector, Naming(tracker), streams
         self._times = times
         self._waiting: deque[tuple[Taken, dict[str, FloatArray]]] = deque(maxlen=delay + 1)
         self._delay = delay
@@ -58,14 +58,14 @@ class Lifter:
         """Take the next frame; the scene of an earlier one, None while the streams fill.
 
         Raises:
-            What the detector raises; OutputError, DeviceError: the network failed.
+            What the detector and `Naming` raise; OutputError, DeviceError: the network failed.
         """
         frame = taken.frame
         with self._times("detect"):
             found = self._detector(frame.image, frame.timestamp)
         with self._times("track"):
             points = h36m_from(found.keypoints, found.layout)
-            names, points = named(found, points, self._tracker, frame.timestamp)
+            names, points = self._naming(found, points, frame.timestamp)
             people = dict(zip(names, points, strict=True))
         with self._times("lift"):
             everybody = self._everybody(people, frame.timestamp)

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from h2ot_edge._files import make_folder_of, replacing
+from h2ot_edge._files import checked_name, make_folder_of, replacing
 from h2ot_edge._names import require
 from h2ot_edge.card import ModelCard
-from h2ot_edge.errors import H2OTError, InputError, UsageError
+from h2ot_edge.errors import H2OTError, InputError
 from h2ot_edge.pose_files.formats import FORMATS
 from h2ot_edge.pose_files.people import PersonFile, names_of_files, stay_of
 from h2ot_edge.poses import Poses, check_axes
@@ -52,11 +52,7 @@ def check_poses_path(path: str | Path) -> Path:
         UsageError: the name ends in no format, or is that of a folder.
         MissingExtra: the library that writes the format is not installed.
     """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: poses are written as {', '.join(FORMATS)}; end the name in one")
-    if path.is_dir():
-        raise UsageError(f"{path}: expected the name of a file, this is a folder")
+    path = checked_name(path, FORMATS, "poses are")
     library = FORMATS[path.suffix.lower()].library
     if library:
         require(*library)

@@ -4,8 +4,9 @@ import itertools
 import logging
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
 
 import numpy as np
@@ -39,6 +40,7 @@ class Found:
         image_size: (width, height), if the file says it.
         fps: if the file says it.
         times: (frames,) seconds of each, if the file says it; they rise with the frames' names.
+        numbered: whether the names of frames are their numbers in the film.
     """
 
     layout: str
@@ -51,6 +53,7 @@ class Found:
     image_size: tuple[float, float] | None = None
     fps: float | None = None
     times: NDArray[np.float64] | None = None
+    numbered: bool = False
 
     def track(self, source: str, person: str | None, allow_missing: bool) -> "Track":
         """One person, frame by frame.
@@ -65,31 +68,35 @@ class Found:
             InputError: no such person, nobody at all, or missing in some frames.
         """
         chosen = self._chosen(source, person)
-        best = self._best_of_each_frame(chosen)
-        names = [*self.frames, *skipped(self.frames)]
         order, times = self.clock(source, self.times)
-        rows = [best.get(at, -1) for at in order]
-        missing = [names[at] for at, row in zip(order, rows, strict=True) if row < 0]
-        if missing and not allow_missing:
+        rows = self._best_of_each_frame(chosen)[order]
+        names, gone = self._names, rows < 0
+        if gone.any() and not allow_missing:
             who = "the person" if person is None else f"person {person}"
             raise InputError(
-                f"{source}: {who} is missing in {len(missing)} of {len(names)} "
-                f"frames: {listed(missing)}; "
+                f"{source}: {who} is missing in {gone.sum()} of {len(names)} "
+                f"frames: {listed([names[at] for at in order[gone]])}; "
                 "have them filled in (allow_missing=True, or --on-missing interpolate on the "
                 "command line), or cut the clip there"
             )
         converted = LAYOUTS[self.layout].to_h36m(self.keypoints[rows])
-        converted[np.array(rows) < 0] = (np.nan, np.nan, 0)
+        converted[gone] = (np.nan, np.nan, 0)
         return Track(
             keypoints=converted,
             times=times,
             person=self.people[chosen[0]] if self.people else None,
-            people=tuple(sorted(set(self.people), key=natural)),
+            people=self.everybody,
+            numbers=self._numbers,
         )
+
+    @cached_property
+    def everybody(self) -> tuple[str, ...]:
+        """Whom the tracker knew, in the order of their numbers."""
+        return tuple(sorted(set(self.people), key=natural))
 
     def clock(
         self, source: str, own: NDArray[np.float64] | None
-    ) -> tuple[list[int], NDArray[np.float64] | None]:
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64] | None]:
         """Places of the frames in their order, behind the last those skipped; and their seconds.
 
         Args:
@@ -99,11 +106,11 @@ class Found:
         Raises:
             InputError: seconds that do not rise.
         """
-        order = in_order([*self.frames, *skipped(self.frames)])
+        order = self._order
         if own is None:
             return order, None
-        places = [place for place, at in enumerate(order) if at < len(own)]
-        times = own[[order[place] for place in places]]
+        places = np.flatnonzero(order < len(own))
+        times = own[order[places]]
         rising = np.isfinite(times) & (np.diff(times, prepend=-np.inf) > 0)
         if not rising.all():
             at = int(rising.argmin())
@@ -113,6 +120,31 @@ class Found:
                 + (f" after {times[at - 1]:g}" if at else "")
             )
         return order, np.interp(np.arange(len(order)), places, times)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """Of the frames, and behind them of those skipped."""
+        return [*self.frames, *skipped(self.frames)]
+
+    @cached_property
+    def _order(self) -> NDArray[np.intp]:
+        return np.array(in_order(self._names), np.intp)
+
+    @cached_property
+    def _numbers(self) -> NDArray[np.intp] | None:
+        """In the film, of the frames in their order."""
+        if not self.numbered:
+            return None
+        return np.array([int(self._names[at]) for at in self._order], np.intp)
+
+    @cached_property
+    def _rows_of(self) -> Mapping[str, NDArray[np.intp]]:
+        """Numbers of each person's detections."""
+        place = {name: at for at, name in enumerate(self.everybody)}
+        whose = np.array([place[name] for name in self.people], np.intp)
+        by_person = np.argsort(whose, kind="stable")
+        rows = np.split(by_person, np.searchsorted(whose[by_person], range(1, len(place))))
+        return dict(zip(self.everybody, rows, strict=True))
 
     def _chosen(self, source: str, person: str | None) -> NDArray[np.intp]:
         """Numbers of the detections that may be taken."""
@@ -127,14 +159,12 @@ class Found:
         if not self.people:
             self._warn_of_crowds(source)
             return np.arange(len(self.frame))
-        names = np.array(self.people)
         if person is None:
             person = self._strongest()
-        chosen: NDArray[np.intp] = np.flatnonzero(names == person)
-        if not len(chosen):
-            known = listed(sorted(set(self.people), key=natural))
+        if person not in self._rows_of:
+            known = listed(self.everybody)
             raise InputError(f"{source}: expected one of the people {known}, got person={person}")
-        return chosen
+        return self._rows_of[person]
 
     def _strongest(self) -> str:
         totals: dict[str, float] = {}
@@ -142,13 +172,14 @@ class Found:
             totals[name] = totals.get(name, 0.0) + score
         return max(totals, key=lambda name: totals[name])
 
-    def _best_of_each_frame(self, chosen: NDArray[np.intp]) -> dict[int, int]:
-        """Detection by frame; twice the same person in a frame is a slip, the stronger is kept."""
-        best: dict[int, int] = {}
-        for row in chosen.tolist():
-            at = int(self.frame[row])
-            if at not in best or self.scores[row] > self.scores[best[at]]:
-                best[at] = row
+    def _best_of_each_frame(self, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
+        """(frames and those skipped,) which detection; -1 without.
+
+        Twice the same person in a frame is a slip, and the stronger, or the first, is kept.
+        """
+        best = np.full(len(self._names), -1)
+        weakest_first = chosen[np.lexsort((-chosen, self.scores[chosen]))]
+        best[self.frame[weakest_first]] = weakest_first
         return best
 
     def _warn_of_crowds(self, source: str) -> None:
@@ -173,12 +204,14 @@ class Track:
         person: a tracker's name for the person; None without a tracker.
         people: everybody whom the tracker knew.
         times: (t,) seconds; None if the file does not say them.
+        numbers: (t,) of the frames in the film; None if the file does not say them.
     """
 
     keypoints: FloatArray
     person: str | None
     people: tuple[str, ...]
     times: NDArray[np.float64] | None
+    numbers: NDArray[np.intp] | None
 
 
 def natural(name: str) -> list[tuple[bool, int, str]]:

@@ -10,11 +10,16 @@ whose writer was killed is read up to the line that is cut off.
 """
 
 import csv
-import io
+import itertools
 import logging
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,73 +39,100 @@ _PERSON = ("person", "id", "track_id", "person_id")
 _OURS = {"frame", "time_s", "person", "image_width", "image_height"}
 """Columns of `h2ot_edge.keypoint_files`."""
 
+_CONSTANTS = ["0", "1"]
+"""Cells behind those of a row, for what has no column."""
+
+_T = TypeVar("_T")
+
 Columns = Mapping[str, Mapping[str, int]]
 """By joint: where x, y and score are."""
 
 
 def read_csv(path: Path, layout: str | None) -> Found:
-    """Read a file.
+    """Read a file, row by row: three hours of several people have a million.
 
     Raises:
         InputError: not as the module says.
     """
-    header, lines = _read(path)
+    rows = _rows(path)
+    header, first = [cell.strip() for cell in next(rows)], next(rows)
     columns = _columns(header)
     chosen = layout or _layout(columns, header, path)
-    needed = [columns.get(_spelt(joint), {}) for joint in LAYOUTS[chosen].joints]
-    missing = [
-        joint
-        for joint, where in zip(LAYOUTS[chosen].joints, needed, strict=True)
-        if joint in LAYOUTS[chosen].used and not {"x", "y"} <= where.keys()
-    ]
-    if missing:
-        raise InputError(
-            f"{path}: expected the columns of layout {chosen}; x or y of {', '.join(missing)} not "
-            "found"
-        )
-    points = _points(lines, needed, path)
-    names = [line[at] for line in lines] if (at := _place(header, ("frame",))) >= 0 else []
-    frames = list(dict.fromkeys(names)) or [str(number) for number in range(len(lines))]
-    number = {name: place for place, name in enumerate(frames)}
-    person = _place(header, _PERSON)
-    people = [line[person].strip() for line in lines] if person >= 0 else []
-    frame = np.array([number[name] for name in names or frames], np.intp)
-    there = [at for at, name in enumerate(people or frame) if name != "" or points[at, :, 2].any()]
+    table = _Table(path, header, _cells(columns, chosen, len(header), path))
+    for row in itertools.chain([first], rows):
+        table.add(row)
+    points, people = table.points(), table.people
+    there = points[..., 2].any(axis=-1)
+    there |= np.fromiter((name != "" for name in people or table.frame), np.bool_, len(points))
     return Found(
         layout=chosen,
-        frames=frames,
-        frame=frame[there],
-        keypoints=points[there],
-        people=[people[at] for at in there] if people else (),
+        frames=list(table.frames),
+        frame=np.array(table.frame, np.intp)[there],
+        keypoints=points if there.all() else points[there],
+        people=list(itertools.compress(people, there)),
         scores=points[there, :, 2].sum(axis=1, dtype=np.float64),
-        image_size=_image_size(header, lines, path),
-        times=_times(header, lines, frame, path),
+        image_size=table.image_size(),
+        times=table.times(),
+        # Others may count from 1, or count something else.
+        numbered=set(header) >= _OURS and all(map(str.isdecimal, table.frames)),
     )
 
 
-def _read(path: Path) -> tuple[list[str], list[list[str]]]:
+def _rows(path: Path) -> Iterator[list[str]]:
+    """The header and at least one line, as cells; without a last line that is cut off."""
+    header: list[str] = []
+    number = 0
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = _Lines(file)
+            for row, last in _with_last(filter(None, csv.reader(lines))):
+                header = header or row
+                if last and not lines.ended and _is_cut(header, row):
+                    _warn_of_cut(path, number + 1)
+                    break
+                number += 1
+                _check_cells(row, header, number, path)
+                yield row
     except (csv.Error, ValueError) as error:
         raise InputError(f"{path}: not readable as CSV ({error}); write it again") from error
-    if rows and not text.endswith(("\n", "\r")) and _is_cut(rows[0], rows[-1]):
-        _logger.warning(
-            "%s: line %d is cut off, whoever wrote it was stopped; read up to there",
-            path,
-            len(rows),
+    if number < 2:
+        raise InputError(f"{path}: expected a header and lines of numbers, got {number} lines")
+
+
+@dataclass
+class _Lines:
+    """Lines of a file; after the last one, whether it had an end."""
+
+    file: Iterable[str]
+    ended: bool = True
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self.file:
+            self.ended = line.endswith(("\n", "\r"))
+            yield line
+
+
+def _with_last(items: Iterable[_T]) -> Iterator[tuple[_T, bool]]:
+    """Each, and whether it is the last."""
+    rest = iter(items)
+    for item in rest:
+        for following in rest:
+            yield item, False
+            item = following
+        yield item, True
+
+
+def _warn_of_cut(path: Path, number: int) -> None:
+    _logger.warning(
+        "%s: line %d is cut off, whoever wrote it was stopped; read up to there", path, number
+    )
+
+
+def _check_cells(row: Sequence[str], header: Sequence[str], number: int, path: Path) -> None:
+    if len(row) != len(header):
+        raise InputError(
+            f"{path}: line {number}: expected {len(header)} cells as in the header, got {len(row)}"
         )
-        rows.pop()
-    if len(rows) < 2:
-        raise InputError(f"{path}: expected a header and lines of numbers, got {len(rows)} lines")
-    header = [cell.strip() for cell in rows[0]]
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(header):
-            raise InputError(
-                f"{path}: line {number}: expected {len(header)} cells as in the header, got "
-                f"{len(row)}"
-            )
-    return header, rows[1:]
 
 
 def _is_cut(header: Sequence[str], last: Sequence[str]) -> bool:
@@ -111,32 +143,82 @@ def _is_cut(header: Sequence[str], last: Sequence[str]) -> bool:
     return len(last) < len(header) or set(header) >= _OURS
 
 
-def _times(
-    header: Sequence[str], lines: Sequence[Sequence[str]], frame: NDArray[np.intp], path: Path
-) -> NDArray[np.float64] | None:
-    """Seconds of each frame; None if the column is not there, or empty."""
-    at = _place(header, ("time_s",))
-    if at < 0 or not any(line[at].strip() for line in lines):
-        return None
-    first = np.unique(frame, return_index=True)[1]
-    return _column([lines[row] for row in first], at, path)
+@dataclass
+class _Table:
+    """What is kept of the rows: numbers, and each name once.
 
+    Attributes:
+        path: for errors.
+        header: names of the columns.
+        cells: where x, y and score of each joint are, `_CONSTANTS` behind the row's.
+        frames: number of each name.
+        frame: of each row.
+        people: of each row; empty without such a column.
+    """
 
-def _image_size(
-    header: Sequence[str], lines: Sequence[Sequence[str]], path: Path
-) -> tuple[float, float] | None:
-    width, height = (_place(header, (name,)) for name in ("image_width", "image_height"))
-    if width < 0 or height < 0:
-        return None
-    sizes = np.unique(
-        np.stack([_column(lines, at, path) for at in (width, height)], axis=-1), axis=0
-    )
-    if len(sizes) > 1 or not (sizes > 0).all():
-        raise InputError(
-            f"{path}: expected one image_width and image_height above 0 in all lines, got "
-            f"{' and '.join(f'{w:g} x {h:g}' for w, h in sizes[:3])}"
+    path: Path
+    header: Sequence[str]
+    cells: Sequence[int]
+    frames: dict[str, int] = field(default_factory=dict)
+    frame: "array[int]" = field(default_factory=lambda: array("q"))
+    people: list[str] = field(default_factory=list)
+    _numbers: "array[float]" = field(default_factory=lambda: array("f"))
+    _times: "array[float]" = field(default_factory=lambda: array("d"))
+    _sizes: set[tuple[str, ...]] = field(default_factory=set)
+
+    def add(self, row: list[str]) -> None:
+        """Take a row."""
+        frame, time, person, *size = self._places
+        name = row[frame] if frame >= 0 else str(len(self.frame))
+        if name not in self.frames and time >= 0:
+            self._times.append(_number(row[time], time, self.path))
+        self.frame.append(self.frames.setdefault(name, len(self.frames)))
+        if person >= 0:
+            self.people.append(sys.intern(row[person].strip()))
+        if min(size) >= 0:
+            self._sizes.add(tuple(row[at] for at in size))
+        row += _CONSTANTS
+        try:
+            self._numbers.extend([float(row[at] or "nan") for at in self.cells])
+        except ValueError:
+            self._numbers.extend([_number(row[at], at, self.path) for at in self.cells])
+
+    def points(self) -> FloatArray:
+        """(n, j, 3); zeros where x, y or score is missing."""
+        points = np.frombuffer(self._numbers, np.float32).reshape(len(self.frame), -1, 3)
+        points[np.isnan(points).any(axis=-1)] = 0
+        return points
+
+    def times(self) -> NDArray[np.float64] | None:
+        """Seconds of each frame; None if the column is not there, or empty."""
+        times = np.array(self._times)
+        return None if np.isnan(times).all() else times
+
+    def image_size(self) -> tuple[float, float] | None:
+        """(width, height); None if a column is not there."""
+        if not self._sizes:
+            return None
+        sizes = np.unique(
+            [
+                [
+                    _number(cell, at, self.path)
+                    for cell, at in zip(size, self._places[3:], strict=True)
+                ]
+                for size in self._sizes
+            ],
+            axis=0,
         )
-    return float(sizes[0, 0]), float(sizes[0, 1])
+        if len(sizes) > 1 or not (sizes > 0).all():
+            raise InputError(
+                f"{self.path}: expected one image_width and image_height above 0 in all lines, got "
+                f"{' and '.join(f'{w:g} x {h:g}' for w, h in sizes[:3])}"
+            )
+        return float(sizes[0, 0]), float(sizes[0, 1])
+
+    @cached_property
+    def _places(self) -> tuple[int, ...]:
+        names = (("frame",), ("time_s",), _PERSON, ("image_width",), ("image_height",))
+        return tuple(_place(self.header, each) for each in names)
 
 
 def _columns(header: Sequence[str]) -> Columns:
@@ -184,23 +266,27 @@ def _place(header: Sequence[str], names: Sequence[str]) -> int:
     return next((plain.index(name) for name in names if name in plain), -1)
 
 
-def _points(
-    lines: Sequence[Sequence[str]], columns: Sequence[Mapping[str, int]], path: Path
-) -> FloatArray:
-    points = np.zeros((len(lines), len(columns), 3), np.float32)
-    for joint, where in enumerate(columns):
-        if {"x", "y"} <= where.keys():
-            points[:, joint, 2] = 1
-            for channel, kind in enumerate(("x", "y", "score")):
-                if kind in where:
-                    with np.errstate(over="ignore"):  # the engine refuses infinity, says where
-                        points[:, joint, channel] = _column(lines, where[kind], path)
-    points[np.isnan(points).any(axis=-1)] = 0
-    return points
+def _cells(columns: Columns, layout: str, width: int, path: Path) -> list[int]:
+    """Where x, y and score of each joint are; 0 and 1 are behind the cells of a row."""
+    zero, one = width, width + 1
+    cells, missing = [], []
+    for joint in LAYOUTS[layout].joints:
+        where = columns.get(_spelt(joint), {})
+        known = {"x", "y"} <= where.keys()
+        cells += [where["x"], where["y"], where.get("score", one)] if known else [zero] * 3
+        if not known and joint in LAYOUTS[layout].used:
+            missing.append(joint)
+    if missing:
+        raise InputError(
+            f"{path}: expected the columns of layout {layout}; x or y of {', '.join(missing)} not "
+            "found"
+        )
+    return cells
 
 
-def _column(lines: Sequence[Sequence[str]], at: int, path: Path) -> NDArray[np.float64]:
+def _number(cell: str, at: int, path: Path) -> float:
+    """Of a cell; NaN if it is empty."""
     try:
-        return np.array([float(line[at].strip() or "nan") for line in lines])
+        return float(cell.strip() or "nan")
     except ValueError as error:
         raise InputError(f"{path}: column {at + 1}: expected numbers ({error})") from error

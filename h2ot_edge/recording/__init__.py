@@ -11,11 +11,12 @@ See docs/video.md.
 """
 
 from h2ot_edge.recording.detecting import Gathered, detect
-from h2ot_edge.recording.drawing import Pictures, draw
+from h2ot_edge.recording.drawing import Drawn, Pictures, draw
 from h2ot_edge.recording.lifting import Lifted, lift
 from h2ot_edge.recording.people import Person, Recording
 
 __all__ = [
+    "Drawn",
     "Gathered",
     "Lifted",
     "Person",

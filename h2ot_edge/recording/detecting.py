@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from h2ot_edge._interrupts import stopping_on_interrupt
-from h2ot_edge.detectors import Detections, Detector
+from h2ot_edge.detectors import Detector
 from h2ot_edge.keypoint_files import KeypointsWriter
 from h2ot_edge.layouts import LAYOUTS
+from h2ot_edge.recording.naming import Naming
 from h2ot_edge.recording.people import Recording, RecordingBuilder
 from h2ot_edge.spec import FloatArray
 from h2ot_edge.stages import StageTimes
-from h2ot_edge.tracking import NOBODY, Tracker
+from h2ot_edge.tracking import Tracker
 from h2ot_edge.video import Frame, Source, VideoWriter
 
 __all__ = ["Gathered", "detect"]
@@ -44,29 +43,32 @@ def detect(
 ) -> Gathered:
     """Find everybody in every frame.
 
-    The first Ctrl-C ends it after the frame that is being looked at.
+    The first Ctrl-C ends it after the frame that is being looked at. A second one raises
+    `KeyboardInterrupt` at once, and what was found is lost but for `keypoints`.
 
     Args:
         source: of the frames.
-        detector: finds people in each. Those that it names itself are not tracked again.
+        detector: finds people in each; one that names them does so in all frames.
         tracker: says who is who.
-        stages: times of `decode`, `detect`, `track` and `write` are added to it.
+        stages: times of `decode`, `detect`, `track` and, of `keypoints` and `copy`, `write` are
+            added to it.
         keypoints: gets every frame as soon as it is done.
         copy: gets the images, of a camera that cannot be asked again.
         progress: called after every frame with how many are done and how many there are, 0 if
             nobody knows.
     """
     stages = stages or StageTimes()
-    builder = RecordingBuilder(source.size, source.fps)
+    builder, naming = RecordingBuilder(source.size, source.fps), Naming(tracker)
     ended: BaseException | None = None
     with stopping_on_interrupt() as interrupted:
         try:
             for done, frame in enumerate(_until(interrupted, stages.each("decode", source)), 1):
-                names, points = _people(frame, detector, tracker, stages)
-                with stages("write"):
-                    if copy is not None:
+                names, points = _people(frame, detector, naming, stages)
+                if copy is not None:
+                    with stages("write"):
                         copy.write(frame.image, frame.timestamp)
-                    if keypoints is not None:
+                if keypoints is not None:
+                    with stages("write"):
                         keypoints.add(frame.number, frame.timestamp, names, points)
                 builder.add(frame.number, frame.timestamp, names, points)
                 if progress is not None:
@@ -86,29 +88,11 @@ def _until(stop: Callable[[], bool], frames: Iterator[Frame]) -> Iterator[Frame]
 
 
 def _people(
-    frame: Frame, detector: Detector, tracker: Tracker, stages: StageTimes
+    frame: Frame, detector: Detector, naming: Naming, stages: StageTimes
 ) -> tuple[Sequence[str], FloatArray]:
     """Names and keypoints (n, 17, 3) of who is in a frame."""
     with stages("detect"):
         found = detector(frame.image, frame.timestamp)
     with stages("track"):
         points = LAYOUTS[found.layout].to_h36m(found.keypoints)
-        return named(found, points, tracker, frame.timestamp)
-
-
-def named(
-    found: Detections, points: FloatArray, tracker: Tracker, timestamp: float
-) -> tuple[Sequence[str], FloatArray]:
-    """Names of the people in a frame, and their keypoints; second sights of somebody are dropped.
-
-    Args:
-        found: what the detector gave; its own names go before the tracker's.
-        points: (n, 17, 3) of them.
-        tracker: asked if there are none.
-        timestamp: of the frame, seconds.
-    """
-    if found.people:
-        return found.people, points
-    ids = tracker.update(points, found.scores, timestamp)
-    kept = [place for place, id in enumerate(ids) if id != NOBODY]
-    return [str(ids[place]) for place in kept], points[np.array(kept, np.intp)]
+        return naming(found, points, frame.timestamp)

@@ -1,7 +1,9 @@
 """From frames and poses to a video and a contact sheet."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,9 @@ from h2ot_edge.spec import FloatArray
 from h2ot_edge.stages import StageTimes
 from h2ot_edge.video import Frame, Image, Source, VideoWriter
 
-__all__ = ["Pictures", "draw"]
+__all__ = ["Drawn", "Pictures", "draw"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,13 @@ class Pictures:
     sheet: ContactSheet | None = None
     small: SideBySide | None = None
     title: str = ""
+
+
+class Drawn(NamedTuple):
+    """How many frames were drawn, and whether Ctrl-C ended it."""
+
+    frames: int
+    interrupted: bool
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,18 +68,19 @@ def draw(
     *,
     stages: StageTimes | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> int:
+) -> Drawn:
     """Draw the frames that were lifted; Ctrl-C ends the video after the frame that is being drawn.
 
     Args:
         source: the film, from the same frame on.
         lifted: the people in it.
         pictures: what to draw.
-        stages: times of `decode`, `draw` and `write` are added to it.
+        stages: times of `decode`, `draw`, `write` and `sheet` are added to it.
         progress: called after every picture with how many are done and how many there are.
 
     Returns:
-        How many were drawn; fewer than there are if it was ended by Ctrl-C, or the film is shorter.
+        How many were drawn; with a warning fewer than there are if Ctrl-C ended it, or the film is
+        shorter.
 
     Raises:
         InputError: no frame of the film is one that was lifted.
@@ -88,12 +100,17 @@ def draw(
                     progress(done, recording.frames)
             if not rows or interrupted():
                 break
-    if not done:
+    if not done and not interrupted():
         raise InputError(
             f"{source.name}: none of its frames is one of the {recording.frames} that were lifted; "
             "name the film that the keypoints are of"
         )
-    return done
+    if rows:
+        why = "interrupted" if interrupted() else "they are not in it"
+        _logger.warning(
+            "%s: %d of %d frames are not drawn (%s)", source.name, len(rows), recording.frames, why
+        )
+    return Drawn(done, interrupted())
 
 
 def _draw_one(
@@ -120,7 +137,7 @@ def _in_frame(lifted: Lifted, row: int) -> _InFrame:
         if person.first <= row < person.stop
     ]
     return _InFrame(
-        keypoints=_stacked([_confident(person.keypoints[at]) for person, _, at in there]),
+        keypoints=_stacked([person.keypoints[at] for person, _, at in there]),
         poses=_stacked([poses.positions[at] for _, poses, at in there]),
         valid=np.array([poses.valid[at] for _, poses, at in there], np.bool_).reshape(-1, 17),
         ids=[person.name for person, _, _ in there],
@@ -128,11 +145,4 @@ def _in_frame(lifted: Lifted, row: int) -> _InFrame:
 
 
 def _stacked(arrays: Sequence[FloatArray]) -> FloatArray:
-    return np.array(arrays, np.float32).reshape(-1, 17, 3)
-
-
-def _confident(keypoints: FloatArray) -> FloatArray:
-    """(17, 3), sure of everything if the detector says nothing."""
-    if keypoints.shape[-1] == 3:
-        return keypoints
-    return np.column_stack([keypoints, np.ones(len(keypoints), np.float32)])
+    return np.stack(arrays) if arrays else np.empty((0, 17, 3), np.float32)

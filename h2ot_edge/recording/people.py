@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from h2ot_edge._gaps import seen_in
 from h2ot_edge.clips import Clip
 from h2ot_edge.errors import UsageError
+from h2ot_edge.rates import rate_of
 from h2ot_edge.readers.found import natural
 from h2ot_edge.spec import FloatArray
+from h2ot_edge.video.span import Span
 
 __all__ = ["Person", "Recording", "RecordingBuilder"]
 
@@ -84,7 +86,7 @@ class Recording:
         return cls(
             frames=frames,
             people=tuple(person for person in people if len(person.keypoints)),
-            numbers=np.arange(frames),
+            numbers=np.arange(frames) if first.numbers is None else first.numbers,
             timestamps=first.timestamps,
             fps=first.fps,
             image_size=first.image_size,
@@ -95,7 +97,12 @@ class Recording:
         """(t,) seconds of the frames since the source's first; None if unknown."""
         if self.timestamps is not None:
             return self.timestamps
-        return None if self.fps is None else self.numbers / self.fps
+        return None if self.fps is None else self.numbers / (self.fps * self.step)
+
+    @property
+    def step(self) -> int:
+        """Every how many frames of the source one was looked at; 1 of a single frame."""
+        return max(1, int(np.median(np.diff(self.numbers)))) if self.frames > 1 else 1
 
     def only(self, chosen: Callable[[Person], bool]) -> "Recording":
         """With some of the people."""
@@ -115,23 +122,22 @@ class Recording:
         """The frames from one time to another, the last one left out.
 
         Raises:
-            UsageError: nobody knows when frames were taken, or none is in between.
+            UsageError: nobody knows when frames were taken, none is in between, or such times
+                cannot be.
         """
         times = self.times
         if times is None:
             raise UsageError(
                 "--from, --to: nobody knows when these frames were taken; give --fps HZ as well"
             )
-        inside = times >= start_s
-        if stop_s is not None:
-            inside &= times < stop_s
-        rows = np.flatnonzero(inside)
-        if not len(rows):
+        span = Span(start_s, stop_s)
+        rows = [row for row, t in enumerate(times) if not span.before(t) and not span.after(t)]
+        if not rows:
             raise UsageError(
                 f"--from, --to: expected times within the clip, {times[0]:.3f} to "
                 f"{times[-1]:.3f} s, got {start_s:g} to {'its end' if stop_s is None else stop_s}"
             )
-        return self._rows(int(rows[0]), int(rows[-1]) + 1)
+        return self._rows(rows[0], rows[-1] + 1)
 
     def _rows(self, start: int, stop: int) -> "Recording":
         people = [
@@ -183,13 +189,12 @@ class RecordingBuilder:
     def recording(self) -> Recording:
         """What there is so far."""
         times = np.array(self._times, np.float64)
-        steps = np.diff(times)
         return Recording(
             frames=len(times),
             people=tuple(self._person(name) for name in sorted(self._people, key=natural)),
             numbers=np.array(self._numbers, np.intp),
             timestamps=times,
-            fps=float(1 / np.median(steps)) if len(steps) else self.fps,
+            fps=round(rate_of(times), 6) if len(times) > 1 else self.fps,
             image_size=(float(self.image_size[0]), float(self.image_size[1])),
         )
 
@@ -210,4 +215,6 @@ def _trimmed(name: str, keypoints: FloatArray) -> Person:
     rows = np.flatnonzero(seen_in(keypoints).any(axis=-1))
     if not len(rows):
         return Person(name=name, first=0, keypoints=keypoints[:0])
-    return Person(name=name, first=int(rows[0]), keypoints=keypoints[rows[0] : int(rows[-1]) + 1])
+    # A copy: a view would hold all the frames in which they are not there.
+    stay = keypoints[rows[0] : int(rows[-1]) + 1].copy()
+    return Person(name=name, first=int(rows[0]), keypoints=stay)

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from h2ot_edge._closing import Closing
 from h2ot_edge.errors import DeviceError, DeviceUnavailable, InputError
 from h2ot_edge.video.opencv import require_cv2
-from h2ot_edge.video.source import Closing, Frame, Image
+from h2ot_edge.video.source import Frame, Image, was_closed
 from h2ot_edge.video.span import Span
 
 __all__ = ["Camera", "open_camera"]
@@ -73,6 +74,8 @@ class Camera(Closing):
         self.fps = rate if rate > 0 else None
 
     def __iter__(self) -> Iterator[Frame]:
+        if self._closed:
+            raise was_closed(self.name)
         if self._started:
             raise InputError(f"{self.name}: is live and comes once; open it again")
         self._started = True

@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from h2ot_edge._names import require
-from h2ot_edge.errors import InputError
+from h2ot_edge.errors import InputError, MissingExtra
+from h2ot_edge.video.opencv import require_cv2
 
 __all__ = ["Decoder", "require_av"]
 
@@ -27,11 +28,14 @@ _SQUARE = 0.01
 
 
 def require_av() -> Any:
-    """Import PyAV.
+    """Import PyAV, and OpenCV before it if that is there.
 
     Raises:
         MissingExtra: not installed.
     """
+    # Both bring a libxcb; a window of OpenCV never opens if that of PyAV is there first.
+    with suppress(MissingExtra):
+        require_cv2()
     return require("av", "video")
 
 

@@ -5,25 +5,41 @@ from pathlib import Path
 
 import numpy as np
 
+from h2ot_edge._closing import Closing
 from h2ot_edge.errors import InputError, UsageError
 from h2ot_edge.readers.found import natural
 from h2ot_edge.video.opencv import require_cv2
-from h2ot_edge.video.source import Closing, Frame, Image
+from h2ot_edge.video.source import Frame, Image, was_closed
 from h2ot_edge.video.span import Span
 
-__all__ = ["IMAGES", "ImageFolder", "images_in"]
+__all__ = ["IMAGES", "ImageFolder", "files_in", "images_in"]
 
 IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """How names of images end."""
 
 
+def files_in(folder: Path) -> list[Path]:
+    """What is in a folder and no folder; what begins with a dot is a system's own.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    try:
+        return [file for file in folder.iterdir() if file.name[0] != "." and not file.is_dir()]
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be read ({error.strerror}); see who may read the folder"
+        ) from error
+
+
 def images_in(folder: Path) -> list[Path]:
-    """Images of a folder, 2 before 10; files that begin with a dot are a system's own."""
-    files = (file for file in folder.iterdir() if file.suffix.lower() in IMAGES)
-    return sorted(
-        (file for file in files if not file.name.startswith(".")),
-        key=lambda file: natural(file.name),
-    )
+    """Images of a folder, 2 before 10.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    images = (file for file in files_in(folder) if file.suffix.lower() in IMAGES)
+    return sorted(images, key=lambda file: natural(file.name))
 
 
 class ImageFolder(Closing):
@@ -65,6 +81,15 @@ class ImageFolder(Closing):
         self.size = (width, height)
 
     def __iter__(self) -> Iterator[Frame]:
+        if self._closed:
+            raise was_closed(self.name)
+        return self._frames()
+
+    def close(self) -> None:
+        """End with the next image."""
+        self._closed = True
+
+    def _frames(self) -> Iterator[Frame]:
         for number, file in self._files:
             if self._closed:
                 return
@@ -76,10 +101,6 @@ class ImageFolder(Closing):
                     f"{self.size[0]}x{self.size[1]}; the images of a folder must have one size"
                 )
             yield Frame(number=number, timestamp=number / self.fps, image=image)
-
-    def close(self) -> None:
-        """End with the next image."""
-        self._closed = True
 
 
 def _checked(path: Path, fps: float | None) -> float:
@@ -95,7 +116,12 @@ def _checked(path: Path, fps: float | None) -> float:
 
 def _read(file: Path) -> Image:
     cv2 = require_cv2()
-    data = np.fromfile(file, np.uint8)  # cv2.imread would print what is wrong
+    try:
+        data = np.fromfile(file, np.uint8)  # cv2.imread would print what is wrong
+    except OSError as error:
+        raise InputError(
+            f"{file}: cannot be read ({error.strerror}); copy it again or take it out of the folder"
+        ) from error
     try:
         image: Image | None = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     except cv2.error:  # of more pixels than it takes

@@ -6,10 +6,10 @@ from pathlib import Path
 from h2ot_edge.errors import InputError
 from h2ot_edge.video.camera import open_camera
 from h2ot_edge.video.files import open_file
-from h2ot_edge.video.images import IMAGES, ImageFolder, images_in
+from h2ot_edge.video.images import IMAGES, ImageFolder, files_in, images_in
 from h2ot_edge.video.source import Source
 from h2ot_edge.video.span import Span
-from h2ot_edge.video.streams import SCHEMES, open_stream, scheme_of
+from h2ot_edge.video.streams import SCHEMES, open_stream, scheme_of, without_password
 
 __all__ = ["is_source", "open_source"]
 
@@ -27,6 +27,9 @@ def is_source(name: str | Path) -> bool:
 
     Files go by the end of their name, and if that tells nothing by how they begin. A folder with
     more than one file of keypoints to two images is one of keypoints.
+
+    Raises:
+        InputError: a folder that cannot be read.
     """
     text = str(name)
     if scheme_of(text) is not None:
@@ -35,7 +38,7 @@ def is_source(name: str | Path) -> bool:
     if _camera_of(text) is not None:
         return True
     if path.is_dir():
-        others = sum(file.suffix.lower() in _KEYPOINTS for file in path.iterdir())
+        others = sum(file.suffix.lower() in _KEYPOINTS for file in files_in(path))
         return len(images_in(path)) > 2 * others
     if path.suffix.lower() in _VIDEOS:
         return True
@@ -71,8 +74,8 @@ def open_source(
     if scheme is not None:
         if scheme not in SCHEMES:
             raise InputError(
-                f"{text}: expected an address that begins with one of {', '.join(SCHEMES)}, got "
-                f"{scheme}"
+                f"{without_password(text)}: expected an address that begins with one of "
+                f"{', '.join(SCHEMES)}, got {scheme}"
             )
         return open_stream(text, span)
     camera, path = _camera_of(text), Path(name)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
+from h2ot_edge._closing import Closing
 from h2ot_edge.errors import InputError
 from h2ot_edge.video.clock import Clock
 from h2ot_edge.video.decoding import Decoder
 from h2ot_edge.video.image_maker import ImageMaker
-from h2ot_edge.video.source import Closing, Frame
+from h2ot_edge.video.source import Frame, was_closed
 from h2ot_edge.video.span import Span
 
 __all__ = ["Pass", "Video"]
@@ -192,7 +193,7 @@ class Video(Closing):
 
     def __iter__(self) -> Iterator[Frame]:
         if self._closed:
-            raise InputError(f"{self.name}: was closed; open it again")
+            raise was_closed(self.name)
         if self.live and not self._fresh:
             raise InputError(f"{self.name}: is live and comes once; open it again")
         if not self._fresh:

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Closing", "Frame", "Image", "Source"]
+from h2ot_edge.errors import InputError
 
-C = TypeVar("C", bound="Closing")
+__all__ = ["Frame", "Image", "Source", "was_closed"]
 
 Image = NDArray[np.uint8]
 """(h, w, 3) uint8, BGR, upright, C-contiguous, writable."""
@@ -59,10 +59,16 @@ class Source(Protocol):
         """Whether frames come at their own pace and cannot be had again."""
         ...
 
-    def __iter__(self) -> Iterator[Frame]: ...
+    def __iter__(self) -> Iterator[Frame]:
+        """Go through it.
+
+        Raises:
+            InputError: it was closed, or is live and was gone through; others as they come.
+        """
+        ...
 
     def close(self) -> None:
-        """Let go of the file or device; iterating ends with the next frame."""
+        """Let go of the file or device; who goes through it gets no frame more."""
         ...
 
     def __enter__(self) -> "Source": ...
@@ -75,20 +81,6 @@ class Source(Protocol):
     ) -> None: ...
 
 
-class Closing:
-    """What is closed at the end of a `with` block."""
-
-    def __enter__(self: C) -> C:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of what is held."""
-        raise NotImplementedError
+def was_closed(name: str) -> InputError:
+    """The error of who goes through a source that was closed."""
+    return InputError(f"{name}: was closed; open it again")

@@ -6,7 +6,7 @@ from h2ot_edge.video.decoding import Decoder
 from h2ot_edge.video.passes import Video
 from h2ot_edge.video.span import Span
 
-__all__ = ["SCHEMES", "open_stream", "scheme_of"]
+__all__ = ["SCHEMES", "open_stream", "scheme_of", "without_password"]
 
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "tcp", "udp")
 """What an address may begin with."""
@@ -20,6 +20,16 @@ def scheme_of(name: str) -> str | None:
     """What an address begins with; None for a path."""
     found = re.match(r"([a-z][a-z0-9+.-]*)://", name, re.IGNORECASE)
     return found[1].lower() if found else None
+
+
+def without_password(name: str) -> str:
+    """What a source is called in messages and titles: an address without what may be secret.
+
+    Cut are the user, and whatever follows an = behind the host.
+    """
+    if scheme_of(name) is None:
+        return name
+    return re.sub(r"=[^&;]*", "=***", re.sub(r"(?<=://)[^/]*@", "***@", name))
 
 
 def open_stream(url: str, span: Span, timeout_s: tuple[float, float] = _TIMEOUT_S) -> Video:
@@ -36,7 +46,7 @@ def open_stream(url: str, span: Span, timeout_s: tuple[float, float] = _TIMEOUT_
     Raises:
         InputError: cannot be reached, not a video, or no frame is in `span`.
     """
-    name = re.sub(r"(?<=//)[^/@]*@", "***@", url)
+    name = without_password(url)
     live = scheme_of(url) not in ("http", "https")
     return Video(
         lambda: Decoder(url, name, options=_OPTIONS, timeout=timeout_s, live=live),

@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from h2ot_edge._files import make_folder_of
-from h2ot_edge.errors import InputError, UsageError
+from h2ot_edge._closing import Closing
+from h2ot_edge._files import checked_name, make_folder_of
+from h2ot_edge.errors import InputError, MissingExtra, UsageError
 from h2ot_edge.video.decoding import require_av
 from h2ot_edge.video.opencv import require_cv2
-from h2ot_edge.video.source import Closing, Image
+from h2ot_edge.video.source import Image
 
 __all__ = ["VideoWriter", "check_video_path"]
 
@@ -23,6 +24,7 @@ _TICKS = 90000
 """A second: what the rates of films, screens and phones divide."""
 _THREADS = 2
 """One codes a frame while the next is made; each more would hold one frame more."""
+_CODEC = "libx264"
 _PRESET = "superfast"
 _COLOURS = (6, 1)
 """SMPTE 170M, 16 to 235: what cv2.cvtColor makes. Untold, players guess from the height."""
@@ -31,16 +33,21 @@ _HYBRID = (62, 0, 0)
 
 
 def check_video_path(path: str | Path) -> Path:
-    """Where a video is to be written.
+    """The path, if a video can be written there; asked before the work is done.
 
     Raises:
-        UsageError: the name does not end in .mp4, or it is a folder.
+        UsageError: the name does not end in .mp4, or is that of a folder.
+        MissingExtra: PyAV or OpenCV is not installed, or this PyAV codes no H.264.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".mp4":
-        raise UsageError(f"{path}: expected a name that ends in .mp4")
-    if path.is_dir():
-        raise UsageError(f"{path}: expected the name of a file, this is a folder")
+    path = checked_name(path, (".mp4",), "a video is")
+    av, _ = require_av(), require_cv2()
+    try:
+        av.Codec(_CODEC, "w")
+    except ValueError as error:
+        raise MissingExtra(
+            f"{path}: a video needs {_CODEC}, which this PyAV ({av.__version__}) has not; pip "
+            "install --force-reinstall --only-binary av av brings one that has it"
+        ) from error
     return path
 
 
@@ -50,20 +57,23 @@ class VideoWriter(Closing):
     What has been written plays at any moment, whatever becomes of the process: the file is made of
     fragments of about a second. When it is closed it becomes an ordinary one.
 
+    A file of that name is lost when the first image is written, and not before.
+
     A width or height that is odd, which H.264 cannot have, grows by a pixel: the last one again.
 
     Args:
         path: ends in .mp4; its folder is made if it is not there.
         size: (width, height) of the images.
         fps: about how many come in a second; for how long the last one is shown, and how often one
-            can jump to. Timestamps say when frames are shown. None for 30.
+            can jump to; at least 0.001 and at most 10000 is taken. Timestamps say when frames are
+            shown. None for 30.
         crf: quality of x264, from 0, without loss, to 51.
 
     Attributes:
         frames: how many were written.
 
     Raises:
-        MissingExtra: PyAV or OpenCV is not installed.
+        MissingExtra: as `check_video_path`.
         UsageError: the name, the folder, the size, the rate or the quality.
         OSError: the file cannot be written.
     """
@@ -71,20 +81,20 @@ class VideoWriter(Closing):
     def __init__(
         self, path: str | Path, size: tuple[int, int], *, fps: float | None, crf: int = 23
     ) -> None:
-        self._av, self._cv2 = require_av(), require_cv2()
         self._path = check_video_path(path)
+        self._av, self._cv2 = require_av(), require_cv2()
         self._size = _checked_size(self._path, size)
         self._fps = _checked_fps(self._path, fps)
         if not 0 <= crf <= 51:
             raise UsageError(f"{self._path}: crf {crf}: expected 0 to 51")
         make_folder_of(self._path)
-        self._path.open("wb").close()  # if it cannot be written, that is to be known now
+        _check_writable(self._path)
+        self._crf = crf
         self.frames = 0
-        self._begun = False
         self._first_s = 0.0
         self._last_tick = -1
-        self._container = self._opened()
-        self._stream = self._added_stream(crf)
+        self._closed = False
+        self._container: Any = None  # until the first image
 
     def write(self, image: Image, timestamp: float) -> None:
         """Append an image.
@@ -97,14 +107,15 @@ class VideoWriter(Closing):
             InputError: another size or type, or a time that is not after the last one.
             OSError: the file cannot be written; what was written before plays.
         """
-        if self._container is None:
+        if self._closed:
             raise InputError(f"{self._path}: is closed; nothing can be written to it")
         self._check_image(image)
         tick = self._tick(timestamp)
         # Not from_numpy_buffer: of yuv420p it takes no more than a multiple of 4 rows.
         frame = self._av.VideoFrame.from_ndarray(self._yuv(image), format="yuv420p")
         frame.pts, frame.time_base = tick, Fraction(1, _TICKS)
-        self._begun = True
+        if self._container is None:
+            self._begin()
         self._guarded(lambda: self._container.mux(self._stream.encode(frame)))
         self._last_tick = tick
         self.frames += 1
@@ -117,14 +128,22 @@ class VideoWriter(Closing):
         Raises:
             OSError: the file cannot be written; what was written before plays.
         """
+        self._closed = True
         if self._container is None:
             return
-        if self._begun:  # else FFmpeg's muxer has nothing to finish, and crashes
+        if self.frames:  # else FFmpeg's muxer has nothing to finish, and crashes
             self._guarded(lambda: self._container.mux(self._stream.encode(None)))
         container, self._container = self._container, None
         self._guarded(container.close)
         if not self._path.stat().st_size:
             self._path.unlink()
+
+    def _begin(self) -> None:
+        """Put the file in the place of one that was there."""
+        self._path.open("wb").close()
+        container = self._opened()
+        self._stream = self._added_stream(container)
+        self._container = container
 
     def _opened(self) -> Any:
         flags = movflags(self._av.library_versions["libavformat"])
@@ -132,10 +151,10 @@ class VideoWriter(Closing):
         options = {"movflags": flags, "flush_packets": "1"}
         return self._guarded(lambda: self._av.open(f"file:{self._path}", "w", "mp4", options))
 
-    def _added_stream(self, crf: int) -> Any:
+    def _added_stream(self, container: Any) -> Any:
         rate = Fraction(self._fps).limit_denominator(100_000)
-        options = {"preset": _PRESET, "crf": str(crf)}
-        stream = self._container.add_stream("libx264", rate=rate, options=options)
+        options = {"preset": _PRESET, "crf": str(self._crf)}
+        stream = container.add_stream(_CODEC, rate=rate, options=options)
         width, height = self._size
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuv420p"
@@ -184,6 +203,7 @@ class VideoWriter(Closing):
         try:
             return step()
         except (self._av.FFmpegError, OSError) as error:
+            self._closed = True
             container, self._container = self._container, None
             with suppress(self._av.FFmpegError, OSError):
                 if container is not None:
@@ -222,6 +242,16 @@ def _playable(av: Any, path: Path) -> tuple[int, float]:
     return frames, end
 
 
+def _check_writable(path: Path) -> None:
+    """Raise OSError if it is not; leaves all as it is."""
+    try:
+        path.open("xb").close()
+    except FileExistsError:
+        path.open("ab").close()
+    else:
+        path.unlink()
+
+
 def _checked_size(path: Path, size: tuple[int, int]) -> tuple[int, int]:
     width, height = size
     if not (16 <= width <= 16384 and 16 <= height <= 16384):
@@ -232,6 +262,6 @@ def _checked_size(path: Path, size: tuple[int, int]) -> tuple[int, int]:
 def _checked_fps(path: Path, fps: float | None) -> float:
     if fps is None:
         return 30.0
-    if not 0.001 <= fps <= 10_000:
-        raise UsageError(f"{path}: {fps:g} frames a second: expected 0.001 to 10000")
-    return float(fps)
+    if not fps > 0:
+        raise UsageError(f"{path}: {fps:g} frames a second: expected a number above 0")
+    return min(max(float(fps), 0.001), 10_000.0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from h2ot_edge._files import write_whole
+from h2ot_edge._files import checked_name, write_whole
 from h2ot_edge.errors import InputError, UsageError
 from h2ot_edge.poses import Poses, check_axes
 from h2ot_edge.viewer.page import html_of
@@ -25,12 +25,7 @@ def check_page_path(path: str | Path) -> Path:
     Raises:
         UsageError: the name does not end in .html, or is that of a folder.
     """
-    path = Path(path)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{path}: a page is written as .html; end the name in .html")
-    if path.is_dir():
-        raise UsageError(f"{path}: expected the name of a file, this is a folder")
-    return path
+    return checked_name(path, (".html", ".htm"), "a page is")
 
 
 def write_page(
