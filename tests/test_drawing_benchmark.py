@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from h2ot_edge.benchmarks import drawing
+from h2ot_edge.benchmarks import drawing, latency
 
-pytest.importorskip("cv2")
+cv2 = pytest.importorskip("cv2")
+
+WAYS = ("overlay", "side by side")
 
 
 @pytest.mark.parametrize("people", drawing.PEOPLE)
@@ -29,3 +31,22 @@ def test_both_ways_are_timed():
     assert [*calls] == ["overlay, 2 people", "side by side, 2 people"]
     for call in calls.values():
         call()
+
+
+@pytest.mark.parametrize(("limit_ms", "status", "slow"), [(1e9, 0, False), (0.0, 1, True)])
+def test_the_command_says_whether_it_is_fast_enough(monkeypatch, capsys, limit_ms, status, slow):
+    monkeypatch.setattr(latency, "_GROUP_S", 0.01)
+    monkeypatch.setattr(latency, "_LONGEST_WARMUP_S", 0.02)
+    monkeypatch.setattr(drawing, "_SIZE", (160, 120))
+    monkeypatch.setattr(drawing, "PEOPLE", (1, 2))
+    monkeypatch.setattr(drawing, "LIMIT_MS", limit_ms)
+    threads = cv2.getNumThreads()
+    try:
+        assert drawing.main(["--seconds", "0.01"]) == status
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(threads)
+    *lines, last = capsys.readouterr().out.splitlines()
+    names = [f"{what}, {who}" for who in ("1 person", "2 people") for what in WAYS]
+    assert [line.split("|")[1].strip() for line in lines] == ["1080p", "-" * 22, *names]
+    assert last == f"over {limit_ms:g} ms: {'; '.join(names) if slow else 'none'}"

@@ -53,6 +53,7 @@ def test_who_is_missed_for_a_while_is_known_and_who_is_away_for_longer_is_new():
     assert ids_of(tracker, *[frame()] * 11, start=10) == [[]] * 11
     assert tracker.update(frame(person(190)), [0.9], 21 / 25) == [1]  # 0.48 s later
     assert tracker.update(frame(person(190)), [0.9], 21 / 25 + 0.5) == [1]
+    assert tracker.update(frame(), [], 21 / 25 + 0.9) == []
     assert tracker.update(frame(person(190)), [0.9], 21 / 25 + 1.1) == [2]
     assert tracker.update(frame(person(190), person(700)), [0.9, 0.9], 2.0) == [2, 3]
 
@@ -68,6 +69,28 @@ def test_it_goes_by_time_and_not_by_frames():
             assert tracker.update(frame(), [], next(times)) == []
         known = 1 if 6 * step <= 1.0 else 2
         assert tracker.update(frame(person(300)), [1.0], next(times)) == [known]
+
+
+@pytest.mark.parametrize(
+    ("fps", "options"), [(0.9, {}), (0.05, {}), (0.9, {"max_lost_s": 0}), (25, {"max_lost_s": 0})]
+)
+def test_who_was_in_the_frame_before_is_never_forgotten(fps, options):
+    """Nor is it in doubt who it is, however long ago that was."""
+    tracker = Tracker(**options)
+    people = [frame(person(300, seed=2 * at), person(700, seed=2 * at + 1)) for at in range(20)]
+    assert ids_of(tracker, *people, fps=fps) == [[1, 2]] * 20
+    moved = frame(person(320), person(720))
+    assert tracker.update(moved, sure(moved), 21 / fps) == [1, 2]
+    assert tracker.update(frame(), [], 21.1 / fps) == []
+    away = tracker.update(moved, sure(moved), 21.2 / fps + options.get("max_lost_s", 1.0) + 0.01)
+    assert away == [3, 4]
+
+
+@pytest.mark.parametrize("fps", [0.1, 0.9, 2])
+def test_who_turns_round_between_two_images_is_the_same(fps):
+    xs = [300, 360, 300, 330, 260, 340, 300]
+    people = [frame(person(x, seed=at), person(x + 500)) for at, x in enumerate(xs)]
+    assert ids_of(Tracker(), *people, fps=fps) == [[1, 2]] * len(xs)
 
 
 def test_a_second_detection_of_somebody_is_nobody():

@@ -10,7 +10,7 @@ from motions import save_motions, walkers
 from h2ot_edge.benchmarks.tracking import __main__ as command
 from h2ot_edge.benchmarks.tracking.contenders import libraries, ours
 from h2ot_edge.benchmarks.tracking.pairing import best_pairs
-from h2ot_edge.benchmarks.tracking.scenes import NOBODY, Seen, Setting, film_scene
+from h2ot_edge.benchmarks.tracking.scenes import NO_PERSON, Seen, Setting, film_scene
 from h2ot_edge.benchmarks.tracking.scores import Counts, count, total
 from h2ot_edge.errors import MissingExtra
 
@@ -41,7 +41,7 @@ def test_pairs_with_the_highest_sum(seed):
 
 
 def test_what_is_counted():
-    frames = scene([0, 1], [0, 1], [0, 1], [0, 1], [0, 1, NOBODY])
+    frames = scene([0, 1], [0, 1], [0, 1], [0, 1], [0, 1, NO_PERSON])
     ids = [[1, 2], [1, 0], [1, 2], [2, 3], [2, 3, 4]]
     counts = count(frames, ids)
     assert counts == Counts(
@@ -67,17 +67,17 @@ def test_a_scene():
     frames = film_scene(WALKERS, setting, seed=1)
     assert [frame.time for frame in frames] == [at / 10 for at in range(40)]
     who = np.concatenate([frame.who for frame in frames])
-    assert set(who.tolist()) == {NOBODY, 0, 1, 2}
+    assert set(who.tolist()) == {NO_PERSON, 0, 1, 2}
     for frame in frames:
         assert frame.keypoints.shape == (len(frame.who), 17, 3)
-        people = frame.who[frame.who != NOBODY]
+        people = frame.who[frame.who != NO_PERSON]
         assert len(set(people.tolist())) == len(people)
         assert ((frame.scores > 0) & (frame.scores <= 1)).all()
     again = film_scene(WALKERS, setting, seed=1)
     np.testing.assert_array_equal(frames[5].keypoints, again[5].keypoints)
 
 
-def test_the_tracker_does_what_the_page_says():
+def test_ids_in_scenes_are_nearly_all_right():
     setting = Setting(people=3, fps=25, seconds=6, ghosts=0, twice=0)
     counts = []
     for seed in range(4):

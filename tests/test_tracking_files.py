@@ -81,10 +81,26 @@ def test_times_of_the_file_decide_who_is_new(tmp_path):
     """Nobody for 0.6 s or for 6 s, in as many frames."""
     for pause, people in ((0.6, ("1",)), (6.0, ("1", "2"))):
         times = [0.0, 0.1, 0.2, 0.2 + pause]
-        rows = [[at, time, *as_coco(300, at).ravel()] for at, time in enumerate(times)]
+        frames = zip((0, 1, 2, 7), times, strict=True)  # nobody in frames 3 to 6
+        rows = [[at, time, *as_coco(300, at).ravel()] for at, time in frames]
         path = write_csv(tmp_path / "a.csv", ["frame", "time_s", *header()], *rows)
         assert read_clip(path, track=True).people == people
         assert read_clip(path, track=True, fps=25).people == ("1",)
+
+
+def test_images_that_are_far_apart_are_still_of_one_person(tmp_path):
+    """A step of theirs is longer than anybody may be lost."""
+    rows = [[at, at / 0.9, *as_coco(300, at).ravel()] for at in range(20)]
+    path = write_csv(tmp_path / "a.csv", ["frame", "time_s", *header()], *rows)
+    assert read_clip(path, track=True).people == ("1",)
+
+
+def test_detections_need_not_be_in_the_order_of_frames(tmp_path):
+    rows = [[at, at / 25, *as_coco(300 + 5 * at, at).ravel()] for at in (3, 0, 4, 1, 2)]
+    path = write_csv(tmp_path / "a.csv", ["frame", "time_s", *header()], *rows)
+    clip = read_clip(path, track=True)
+    assert clip.people == ("1",)
+    assert (np.diff(hips(clip)) > -8).all()
 
 
 def test_shares_of_the_image_are_tracked_in_pixels(tmp_path):

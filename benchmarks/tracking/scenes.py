@@ -17,12 +17,12 @@ from h2ot_edge.camera import Camera
 from h2ot_edge.skeleton import PARENTS
 from h2ot_edge.spec import FloatArray
 
-__all__ = ["NOBODY", "Seen", "Setting", "film_scene"]
+__all__ = ["NO_PERSON", "Seen", "Setting", "film_scene"]
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-NOBODY = -1
+NO_PERSON = -1
 """Who a detection is of, if of nobody, or a second one of somebody."""
 
 NOISE = Detector(
@@ -214,7 +214,7 @@ def _frame(
     scores += [_score(person, rng) * rng.uniform(0.4, 0.8) for person in others]
     order = rng.permutation(len(people) + len(others))
     keypoints = np.array([*people, *others], np.float32).reshape(-1, 17, 3)
-    whose = np.array([*who, *[NOBODY] * len(others)], np.intp)
+    whose = np.array([*who, *[NO_PERSON] * len(others)], np.intp)
     return Seen(time, keypoints[order], np.array(scores, np.float64)[order], whose[order])
 
 

@@ -1,7 +1,7 @@
 """Poses of a recording from those of the people in it, who come and go."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["stack_people"]
 
 Times = NDArray[np.float64]
+
+_MOST_GB = 4.0
+"""Of the arrays; more is nearly always many false finds in a long film."""
+
+_JOINT_BYTES = 3 * 4 + 1 + 4
+"""A position, whether it is valid, and a confidence."""
 
 _ALIKE = ("frame", "unit", "axes")
 
@@ -47,7 +53,7 @@ def stack_people(
 
     Raises:
         InputError: nobody, or people of several frames, units, axes, rates or times, or who are
-            several themselves; frames in which nobody tells the time.
+            several themselves; frames in which nobody tells the time; more than 4 GB.
         UsageError: starts of others, or people who do not fit into the recording.
     """
     if not people:
@@ -55,27 +61,41 @@ def stack_people(
     _check_alike(people)
     places = _places(people, starts, frames)
     count = frames if frames is not None else max(place.stop for place in places)
+    _check_size(len(people), count)
     times = _times(people, places, count, timestamps)
-    size = (len(people), count)
-    positions = np.full((*size, len(JOINTS), 3), np.nan, np.float32)
-    valid, confidence = np.zeros((*size, len(JOINTS)), np.bool_), np.zeros((*size, len(JOINTS)))
-    known = all(clip.kept is not None for clip in people.values())
-    kept = np.zeros(size, np.bool_) if known else None
-    for row, (clip, place) in enumerate(zip(people.values(), places, strict=True)):
-        positions[row, place], valid[row, place] = clip.positions, clip.valid
-        confidence[row, place] = clip.confidence
-        if kept is not None:
-            kept[row, place] = clip.kept
     return next(iter(people.values())).replace(
-        positions=positions,
-        valid=valid,
-        confidence=confidence,
-        kept=kept,
+        **_stacked(list(people.values()), places, count),
         people=tuple(people),
         timestamps=times,
         fps=_fps(people, times),
         filters=_filters(people),
     )
+
+
+def _check_size(people: int, frames: int) -> None:
+    size_gb = people * frames * len(JOINTS) * _JOINT_BYTES / 1e9
+    if size_gb > _MOST_GB:
+        raise InputError(
+            f"stack_people: expected at most {_MOST_GB:g} GB, got {people} people in {frames} "
+            f"frames, {size_gb:.1f} GB; take fewer people (--person ID, or those who stay longer: "
+            "--min-seconds S), or part of the film (--from, --to)"
+        )
+
+
+def _stacked(
+    clips: "Sequence[Poses]", places: Sequence[slice], frames: int
+) -> dict[str, NDArray[Any] | None]:
+    size = (len(clips), frames)
+    positions = np.full((*size, len(JOINTS), 3), np.nan, np.float32)
+    valid = np.zeros((*size, len(JOINTS)), np.bool_)
+    confidence = np.zeros((*size, len(JOINTS)), np.float32)
+    kept = np.zeros(size, np.bool_) if all(clip.kept is not None for clip in clips) else None
+    for row, (clip, place) in enumerate(zip(clips, places, strict=True)):
+        positions[row, place], valid[row, place] = clip.positions, clip.valid
+        confidence[row, place] = clip.confidence
+        if kept is not None:
+            kept[row, place] = clip.kept
+    return {"positions": positions, "valid": valid, "confidence": confidence, "kept": kept}
 
 
 def _check_alike(people: "Mapping[str, Poses]") -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 
 import numpy as np
+from numpy.typing import NDArray
 
 from h2ot_edge.layouts import LAYOUTS
 from h2ot_edge.readers.found import Found
@@ -38,14 +39,7 @@ def tracked(
         times = np.arange(len(order)) / (fps or found.fps or _UNTOLD_FPS)
         if fps is None and found.fps is None:
             _logger.info("%s: tracked as if it had %g frames a second", source, _UNTOLD_FPS)
-    joints = LAYOUTS[found.layout].to_h36m(found.keypoints)
-    scores = np.clip(joints[..., 2].mean(axis=1, dtype=np.float64), 0, 1)
-    if found.shares and image_size is not None:
-        joints = joints * np.array([*image_size, 1], np.float32)
-    tracker, ids = Tracker(), np.full(len(joints), NOBODY)
-    for at, time in zip(order, times.tolist(), strict=True):
-        rows = np.flatnonzero(found.frame == at)
-        ids[rows] = tracker.update(joints[rows], scores[rows], time)
+    ids = _ids(found, order, times, image_size if found.shares else None)
     kept = ids != NOBODY
     _logger.info(
         "%s: tracked %d people; %d of %d detections are second ones of somebody, or weak, and left "
@@ -62,3 +56,24 @@ def tracked(
         people=[str(name) for name in ids[kept].tolist()],
         scores=found.scores[kept],
     )
+
+
+def _ids(
+    found: Found,
+    order: NDArray[np.intp],
+    times: NDArray[np.float64],
+    image_size: tuple[float, float] | None,
+) -> NDArray[np.int64]:
+    """(n,) of each detection; `image_size` of shares only."""
+    joints = LAYOUTS[found.layout].to_h36m(found.keypoints)
+    scores = np.clip(joints[..., 2].mean(axis=1, dtype=np.float64), 0, 1)
+    if image_size is not None:
+        joints = joints * np.array([*image_size, 1], np.float32)
+    tracker, ids = Tracker(), np.full(len(joints), NOBODY, np.int64)
+    by_frame = np.argsort(found.frame, kind="stable")
+    frames = found.frame[by_frame]
+    starts, stops = np.searchsorted(frames, order), np.searchsorted(frames, order, side="right")
+    for start, stop, time in zip(starts, stops, times.tolist(), strict=True):
+        rows = by_frame[start:stop]
+        ids[rows] = tracker.update(joints[rows], scores[rows], time)
+    return ids

@@ -33,15 +33,16 @@ _LIKELY = 0.2
 class Tracker:
     """Ids for the detections of a video or a camera, frame by frame.
 
-    A person keeps the id for as long as they are found again within `max_lost_s`; ids count from 1
-    and are never used twice.
+    A person keeps the id for as long as they are found again in the next frame or within
+    `max_lost_s`; ids count from 1 and are never used twice.
     """
 
     def __init__(self, *, max_lost_s: float = 1.0, birth_score: float = 0.3) -> None:
         """Begin with nobody.
 
         Args:
-            max_lost_s: who is not seen for longer is somebody new afterwards.
+            max_lost_s: who is not seen for longer is somebody new afterwards; but for who was in
+                the frame before, however long ago that is.
             birth_score: detections with a lower score are nobody new; they may be somebody who is
                 followed.
 
@@ -53,8 +54,8 @@ class Tracker:
         if not math.isfinite(birth_score):
             raise UsageError(f"birth_score: expected a number, got {birth_score}")
         self._max_lost_s, self._birth_score = max_lost_s, birth_score
-        self._people = Followed()
-        self._last, self._time = NOBODY, -math.inf
+        self._people = Followed.new(np.empty(0, np.int64), _checked([], [])[0], -math.inf)
+        self._last_id, self._time = NOBODY, -math.inf
 
     def update(self, keypoints: ArrayLike, scores: ArrayLike, timestamp: float) -> list[int]:
         """The ids of a frame's detections.
@@ -73,33 +74,51 @@ class Tracker:
             InputError: another shape, or a timestamp that is not after the one before.
         """
         found, strength = _checked(keypoints, scores)
+        before = self._advance(timestamp)
+        people, matched = _pairs(self._people.similarity(found, timestamp, before))
+        standing = np.full(len(found), NOT)
+        standing[matched] = self._people.standing(people, before)
+        double = _doubles(found, standing, strength)
+        ids = np.full(len(found), NOBODY)
+        ids[matched] = self._people.ids[people]
+        ids[double] = NOBODY
+        own = ~double[matched]
+        self._people.move(people[own], found[matched[own]], timestamp)
+        never = people[~own & (standing[matched] == NEW)]
+        self._keep(~np.isin(self._people.ids, self._people.ids[never]))
+        new = (standing == NOT) & ~double & (strength >= self._birth_score)
+        new &= found.seen.any(axis=1)
+        ids[new] = self._follow(found[new], timestamp)
+        return [int(name) for name in ids]
+
+    def _advance(self, timestamp: float) -> float:
+        """Forget who was last seen too long ago, and give the time of the frame before."""
         before = self._time
         if not before < timestamp < math.inf:
             raise InputError(
                 f"timestamp: expected a finite number of seconds after the {before:.6f} s of the "
                 f"frame before, got {timestamp:.6f}; give frames in the order they were taken"
             )
+        # Who was in the frame before stays, however long ago that was.
+        oldest = min(timestamp - self._max_lost_s, before)
+        self._keep(self._people.times >= oldest - 1e-6)  # floats: not a microsecond later as well
         self._time = timestamp
-        self._people.forget(timestamp - self._max_lost_s)
-        people, which = _pairs(self._people.similarity(found, timestamp))
-        standing = np.full(len(found), NOT)
-        standing[which] = self._people.standing(people, before)
-        second = _seconds(found, standing, strength)
-        ids = np.full(len(found), NOBODY)
-        ids[which] = self._people.ids[people]
-        ids[second] = NOBODY
-        own = ~second[which]
-        self._people.move(people[own], found[which[own]], timestamp)
-        self._people.drop(people[~own & (standing[which] == NEW)])
-        new = (standing == NOT) & ~second & (strength >= self._birth_score)
-        for detection in np.flatnonzero(new & found.seen.any(axis=1)).tolist():
-            self._last += 1
-            ids[detection] = self._last
-            self._people.add(self._last, found[[detection]], timestamp)
-        return [int(name) for name in ids]
+        return before
+
+    def _keep(self, kept: BoolArray) -> None:
+        if not kept.all():
+            self._people = self._people[kept]
+
+    def _follow(self, bodies: Bodies, timestamp: float) -> NDArray[np.int64]:
+        """Follow people who are new; their ids."""
+        ids = self._last_id + 1 + np.arange(len(bodies))
+        if len(bodies):
+            self._people += Followed.new(ids, bodies, timestamp)
+            self._last_id += len(bodies)
+        return ids
 
 
-def _seconds(found: Bodies, standing: NDArray[np.int64], strength: Array) -> BoolArray:
+def _doubles(found: Bodies, standing: NDArray[np.int64], strength: Array) -> BoolArray:
     """(n,) detections of somebody of whom there is a better one."""
     order = np.argsort(np.lexsort((-strength, -standing)))
     worse = order[:, None] > order
