@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from h2ot_edge._bars import progress_bar
-from h2ot_edge.cli.infer_input import open_input
+from h2ot_edge.cli.infer_input import Input, open_input
 from h2ot_edge.cli.infer_options import add_input, is_bar_shown, told_name
 from h2ot_edge.cli.infer_output import Outputs, Result, add_output, poses_of, rows_of
 from h2ot_edge.cli.infer_people import warn_of_orientation
@@ -20,7 +20,7 @@ from h2ot_edge.cli.running import add_running, load_engine
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import H2OTError
 from h2ot_edge.missing import Gaps
-from h2ot_edge.recording import Gathered, Lifted, lift
+from h2ot_edge.recording import Gathered, Lifted, Recording, lift
 from h2ot_edge.stages import StageTimes
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -49,23 +49,7 @@ def run(args: argparse.Namespace) -> int:
             outputs.prepare(engine.card, given.fps)
             gathered = given.gather(stages)
             _tell_of_the_end(args, gathered)
-            warn_of_orientation(args, gathered.recording)
-            start = time.perf_counter()
-            lifted = _lifted(engine, gathered, args, stages)
-            seconds = time.perf_counter() - start
-            result = Result(
-                poses=poses_of(lifted, alone=given.alone),
-                lifted=lifted,
-                card=engine.card,
-                title=f"{Path(told_name(args)).name.partition('?')[0]}, {_title(engine)}",
-                film=given.film,
-            )
-            written = outputs.write(result, stages)
-            report = {
-                **written,
-                **_report(engine, result, args, seconds),
-                **_times(stages, lifted.recording.frames),
-            }
+            report = _worked(engine, given, gathered.recording, outputs, stages)
     finally:
         given.close()
     ended = _ended_by(gathered, outputs)
@@ -78,6 +62,27 @@ def run(args: argparse.Namespace) -> int:
     if ended is not None:
         raise ended
     return 0
+
+
+def _worked(
+    engine: Engine, given: Input, recording: Recording, outputs: Outputs, stages: StageTimes
+) -> dict[str, Any]:
+    """Lift and write; the report."""
+    args = outputs.args
+    warn_of_orientation(args, recording)
+    start = time.perf_counter()
+    lifted = _lifted(engine, recording, args, stages)
+    seconds = time.perf_counter() - start
+    result = Result(
+        poses=poses_of(lifted, alone=given.alone),
+        lifted=lifted,
+        card=engine.card,
+        title=f"{Path(told_name(args)).name.partition('?')[0]}, {_title(engine)}",
+        film=given.film,
+    )
+    written = outputs.write(result, stages)
+    times = _times(stages, recording.frames)
+    return {**written, **_report(engine, result, args, seconds), **times}
 
 
 def _ended_by(gathered: Gathered, outputs: Outputs) -> BaseException | None:
@@ -109,9 +114,8 @@ def _tell_of_the_end(args: argparse.Namespace, gathered: Gathered) -> None:
 
 
 def _lifted(
-    engine: Engine, gathered: Gathered, args: argparse.Namespace, stages: StageTimes
+    engine: Engine, recording: Recording, args: argparse.Namespace, stages: StageTimes
 ) -> Lifted:
-    recording = gathered.recording
     with (
         progress_bar("window", shown=is_bar_shown(args)) as bar,
         stages("lift", frames=recording.frames),

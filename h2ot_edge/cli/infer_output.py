@@ -79,6 +79,7 @@ class Outputs:
     """Results, by the options that ask for them.
 
     Attributes:
+        args: of the command.
         interrupted: whether Ctrl-C ended the drawing.
         error: the first of what was to be written and could not be.
 
@@ -88,7 +89,7 @@ class Outputs:
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self._args = args
+        self.args = args
         self.interrupted = False
         self.error: H2OTError | OSError | None = None
         self._poses = [check_poses_path(path) for path in args.output]
@@ -112,12 +113,12 @@ class Outputs:
     def _others(self) -> dict[str, str | None]:
         """Names of what is not poses, by option."""
         options = ("angles", "plot", "plot_angles", "html", "keypoints", "video", "sheet")
-        return {option: getattr(self._args, option) for option in options}
+        return {option: getattr(self.args, option) for option in options}
 
     @property
     def pictures(self) -> bool:
         """Whether the frames of a film are needed."""
-        return bool(self._args.video or self._args.sheet)
+        return bool(self.args.video or self.args.sheet)
 
     def prepare(self, card: ModelCard, fps: float | None) -> None:
         """Raise now what would go wrong after the work, and make folders.
@@ -146,7 +147,7 @@ class Outputs:
         Returns:
             Names, by option, as the report has them; None for what was not asked for, or failed.
         """
-        args, poses = self._args, result.poses
+        args, poses = self.args, result.poses
         files = self._write_poses(result)
         writers: dict[str, Callable[[], object]] = {
             "angles": lambda: write_angles(args.angles, poses),
@@ -189,7 +190,7 @@ class Outputs:
         return [file for path in self._poses for file in written[path]]
 
     def _draw(self, result: Result, stages: StageTimes) -> int:
-        args = self._args
+        args = self.args
         with ExitStack() as files:
             source = files.enter_context(result.film())
             layout = SideBySide(source.size)
