@@ -81,9 +81,10 @@ class Nobody:
 
 
 def lifter(engine, detector=None, *, lookahead=1, hop=2, **options):
-    streams = engine.streams(lookahead=lookahead, hop=hop, image_size=SIZE)
     times = options.pop("times", None) or StageTimes()
     given = {"delay": lookahead + hop - 1, "max_gap_s": 0.5, "times": times, **options}
+    gap = given["max_gap_s"]
+    streams = engine.streams(lookahead=lookahead, hop=hop, image_size=SIZE, max_gap_s=gap)
     return Lifter(detector or Detector(), Nobody(), streams, **given)
 
 

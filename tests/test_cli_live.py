@@ -14,9 +14,9 @@ import pytest
 from live_scenes import person
 from tiny_models import save_tiny, tiny_card
 
-from h2ot_edge.cli import live
+from h2ot_edge.cli import live, live_
 from h2ot_edge.detectors import explained
-from h2ot_edge.pose_files import read_poses
+from h2ot_edge.pose_files import read_poses, write_people
 
 cv2 = pytest.importorskip("cv2")
 
@@ -237,3 +237,26 @@ def test_a_seq2frame_model_has_no_choice(given, tmp_path, capsys):
     assert live([str(model), *asked]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["lookahead"], report["hop"], report["lifted"]) == (4, 1, 36)
+
+
+def test_one_result_that_fails_does_not_cost_the_others(given, tmp_path, capsys, monkeypatch):
+    bad, good = tmp_path / "bad.npz", tmp_path / "good.npz"
+
+    def write(path, *more):
+        if path == bad:
+            raise OSError(28, "No space left on device", str(bad))
+        return write_people(path, *more)
+
+    monkeypatch.setattr(live_, "write_people", write)
+    asked = ("--show", "none", "--no-drop", "--lookahead", "1", "--hop", "2")
+    assert live(arguments(given, *asked, "-o", str(bad), "-o", str(good), "-q")) == 2
+    assert capsys.readouterr().err == (
+        f"h2ot-live: error: [Errno 28] No space left on device: '{bad}'\n"
+    )
+    assert read_poses(good).shape == (38, 17, 3)
+
+
+def test_a_host_that_cannot_be(given, capsys):
+    assert refused(capsys, *arguments(given, "--host", "..")).startswith(
+        "the page cannot be served at .. port 8017 ("
+    )

@@ -130,6 +130,21 @@ def scenes_of(made, frames, fps):
     return [step for step in steps if step is not None]
 
 
+def test_who_left_has_the_poses_that_come_later(tmp_path):
+    detector = Detector(lambda number: {"1": person()} if number < 10 else {})
+    with engine(tmp_path) as opened:
+        made = scenes(opened, detector, frames=40, fps=2.5, lookahead=4, hop=5)
+    assert [scene.frame.number for scene in made if "1" in scene.poses][:10] == list(range(10))
+
+
+def test_somebody_may_be_away_for_as_long_as_is_asked_for(tmp_path):
+    detector = Detector(lambda number: {} if 10 <= number < 40 else {"1": person()})
+    with engine(tmp_path) as opened:
+        made = scenes(opened, detector, frames=60, fps=10, max_gap_s=5)
+    assert all("1" in scene.poses for scene in made)
+    assert len(made) == 58
+
+
 def test_frames_far_apart_are_warned_of_once(tmp_path, caplog):
     made = lifter(engine(tmp_path))
     with caplog.at_level(logging.WARNING, "h2ot_edge"):

@@ -19,7 +19,7 @@ from h2ot_edge.cli.output import write_json, write_rows
 from h2ot_edge.cli.running import add_running, load_engine
 from h2ot_edge.detectors import explained, open_detector
 from h2ot_edge.engine import Engine
-from h2ot_edge.errors import UsageError
+from h2ot_edge.errors import H2OTError, UsageError
 from h2ot_edge.live_view import (
     BrowserView,
     Clocks,
@@ -47,6 +47,9 @@ _logger = logging.getLogger(__name__)
 SUMMARY = "show the people of a camera or a film, and their 3-D poses, while it runs"
 
 _SHOWS = dict.fromkeys(("browser", "window", "none"))
+_MOST_PEOPLE = 1024
+"""Whose streams are kept: as many as a tracker names in the seconds before one is forgotten."""
+
 _PORT = 8017
 
 
@@ -129,12 +132,12 @@ def run(args: argparse.Namespace) -> int:
             check_fits(path, unit=engine.card.output.unit, fps=source.fps or 1.0)
             make_folder_of(path)
         ran = _run(args, source, engine, opened)
-        written = _write(outputs, ran, engine.card)
+        written, error = _write(outputs, ran, engine.card)
     report = report_of(args, ran, written)
     if not args.json:
         write_rows(rows_of(report))
-    if ran.ended_by is not None:
-        raise ran.ended_by  # which is the one document then
+    if ran.ended_by is not None or error is not None:
+        raise ran.ended_by or error  # which is the one document then
     if args.json:
         write_json(report)
     return 0
@@ -144,7 +147,11 @@ def _run(args: argparse.Namespace, source: Source, engine: Engine, opened: ExitS
     times, clocks = StageTimes(), Clocks()
     lookahead, hop = _waits(args, engine.card)
     streams = engine.streams(
-        lookahead=lookahead, hop=hop, image_size=source.size, max_gap_s=args.max_gap_s
+        lookahead=lookahead,
+        hop=hop,
+        image_size=source.size,
+        max_gap_s=args.max_gap_s,
+        max_streams=_MOST_PEOPLE,
     )
     detector = opened.enter_context(
         closing(
@@ -231,11 +238,22 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _write(outputs: list[Path], ran: Ran, card: ModelCard) -> list[str]:
-    """Write what was lifted; the names of the files."""
-    poses = ran.recording.poses() if outputs else None
-    if poses is None:
-        for path in outputs:
-            _logger.warning("%s: not written, as nobody was lifted", path)
-        return []
-    return [str(file.path) for path in outputs for file in write_people(path, poses, card)]
+def _write(
+    outputs: list[Path], ran: Ran, card: ModelCard
+) -> tuple[list[str], H2OTError | OSError | None]:
+    """Write what was lifted, as far as that can be; the names of the files, and the first error."""
+    written: list[str] = []
+    first: H2OTError | OSError | None = None
+    for path in outputs:
+        try:
+            poses = ran.recording.poses()
+            if poses is None:
+                _logger.warning("%s: not written, as nobody was lifted", path)
+            else:
+                written += [str(file.path) for file in write_people(path, poses, card)]
+        except (H2OTError, OSError) as error:
+            if first is None:
+                first = error
+            else:
+                _logger.error("%s", error)
+    return written, first

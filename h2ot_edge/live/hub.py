@@ -47,7 +47,8 @@ class LiveLimits:
         max_streams: most streams; one more drops that which was not pushed to for longest.
         idle_timeout_s: a stream that is not pushed to for longer is dropped.
         unseen_timeout_s: a stream in whose frames nobody was seen for longer, by their timestamps,
-            is dropped; for ids that a tracker gives out and never again.
+            is dropped, with poses that still wait, so give more than the streams' delay; for ids
+            that a tracker gives out and never again.
     """
 
     max_wait_ms: float = 0.0

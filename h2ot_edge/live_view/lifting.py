@@ -19,7 +19,7 @@ __all__ = ["Lifter"]
 _logger = logging.getLogger(__name__)
 
 _FORGET_S = 2.0
-"""Longer than a tracker waits for who is lost, and than a stream answers for nobody."""
+"""Longer than a tracker waits for who is lost."""
 
 _TORN = 4
 """So many gaps in a row are no accident."""
@@ -53,6 +53,7 @@ class Lifter:
         self._delay = delay
         self._seen: dict[str, float] = {}
         self._max_gap_s, self._before, self._torn = max_gap_s, math.inf, 0
+        self._forget_s = max(_FORGET_S, max_gap_s)
 
     def step(self, taken: Taken) -> Scene | None:
         """Take the next frame; the scene of an earlier one, None while the streams fill.
@@ -79,7 +80,9 @@ class Lifter:
     ) -> dict[Hashable, FloatArray | None]:
         """Who is there, and None for who was a moment ago; who is gone for good is forgotten."""
         self._seen.update(dict.fromkeys(people, timestamp))
-        for name in [name for name, at in self._seen.items() if timestamp - at > _FORGET_S]:
+        gone = {name for name, at in self._seen.items() if timestamp - at > self._forget_s}
+        # Their last poses come later than they are seen.
+        for name in gone.difference(*(shown for _, shown in self._waiting)):
             self._streams.drop(name)
             del self._seen[name]
         return {name: people.get(name) for name in self._seen}

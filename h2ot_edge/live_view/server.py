@@ -90,9 +90,10 @@ def _listening(view: PageServer, page: bytes, policy: str, host: str, port: int)
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return _Server(view, page, policy, host, port, family)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"the page cannot be served at {host} port {port} ({error.strerror or error}); give "
+            f"the page cannot be served at {host} port {port} ({why}); give "
             "another --port, or 0 for any that is free; --host is an address of this machine"
         ) from error
 
