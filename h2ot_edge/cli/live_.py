@@ -136,8 +136,9 @@ def run(args: argparse.Namespace) -> int:
     report = report_of(args, ran, written)
     if not args.json:
         write_rows(rows_of(report))
-    if ran.ended_by is not None or error is not None:
-        raise ran.ended_by or error  # which is the one document then
+    ended = ran.ended_by or error
+    if ended is not None:
+        raise ended  # which is the one document then
     if args.json:
         write_json(report)
     return 0
