@@ -15,12 +15,12 @@ import importlib
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NoReturn, Protocol, cast
 
 from h2ot_edge import __version__
 from h2ot_edge._names import unknown
-from h2ot_edge.cli.output import write_json
+from h2ot_edge.cli.output import status_of, write_error
 from h2ot_edge.errors import CheckFailed, H2OTError, UsageError
 
 __all__ = [
@@ -216,13 +216,9 @@ def _reported(command: Command, args: argparse.Namespace, prog: str) -> int:
 def _fail(prog: str, error: Exception, as_json: bool) -> int:
     """Tell the error and return its exit status."""
     if as_json:
-        told: dict[str, object] = {"type": type(error).__name__, "message": str(error)}
-        if isinstance(error, CheckFailed):
-            told["report"] = error.report
-        with suppress(OSError):  # stdout may be what failed
-            write_json({"error": told})
+        write_error(error, error.report if isinstance(error, CheckFailed) else None)
     sys.stderr.write(f"{prog}: error: {error}\n")
-    return error.exit_status if isinstance(error, H2OTError) else H2OTError.exit_status
+    return status_of(error)
 
 
 def _status(stop: SystemExit) -> int:

@@ -2,9 +2,11 @@
 
 import argparse
 
-from h2ot_edge.detectors import FORMS
+from h2ot_edge.detectors import FORMS, Detector, explained, open_detector
+from h2ot_edge.errors import UsageError
+from h2ot_edge.video.streams import without_password
 
-__all__ = ["add_detector", "add_span"]
+__all__ = ["add_detector", "add_span", "check_detector", "detector_of"]
 
 
 def add_detector(group: argparse._ArgumentGroup) -> None:
@@ -22,3 +24,22 @@ def add_span(group: argparse._ArgumentGroup) -> None:
         help="leave out what comes before, in seconds")  # fmt: skip
     group.add_argument("--to", dest="stop", type=float, metavar="S",
         help="leave out what comes after, in seconds")  # fmt: skip
+
+
+def check_detector(args: argparse.Namespace, film: str) -> None:
+    """Raise unless somebody is named who finds people in a film.
+
+    Raises:
+        UsageError: with everybody who could be.
+    """
+    if args.detector is None:
+        raise UsageError(
+            f"{without_password(film)}: a film has no keypoints; name who finds people in it with "
+            f"--detector: {explained()}"
+        )
+
+
+def detector_of(args: argparse.Namespace) -> Detector:
+    """Open the one that the options of `add_detector` name; as `open_detector`."""
+    device = args.detector_device or "cpu"
+    return open_detector(args.detector, device=device, people=args.look_for)

@@ -15,7 +15,7 @@ from h2ot_edge.cli.infer_input import Input, open_input
 from h2ot_edge.cli.infer_options import add_input, is_bar_shown, told_name
 from h2ot_edge.cli.infer_output import Outputs, Result, add_output, poses_of, rows_of
 from h2ot_edge.cli.infer_people import warn_of_orientation
-from h2ot_edge.cli.output import write_json, write_rows
+from h2ot_edge.cli.output import status_of, write_error, write_json, write_rows
 from h2ot_edge.cli.running import add_running, load_engine
 from h2ot_edge.engine import Engine
 from h2ot_edge.errors import H2OTError
@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         write_rows(_rows(engine, report, stages))
     elif isinstance(ended, H2OTError | OSError):
-        return _failed(ended, report)
+        write_error(ended, report)  # the one document, with what there is all the same
+        _logger.error("%s", ended)
+        return status_of(ended)
     else:
         write_json(report)
     if ended is not None:
@@ -87,18 +89,10 @@ def _worked(
 
 def _ended_by(gathered: Gathered, outputs: Outputs) -> BaseException | None:
     """What the command ends with, after all that could be done is done and told."""
-    if gathered.ended_by is not None and outputs.error is not None:
-        _logger.error("%s", outputs.error)
+    if gathered.ended_by is not None and outputs.tried.error is not None:
+        _logger.error("%s", outputs.tried.error)
     interrupted = KeyboardInterrupt() if outputs.interrupted else None
-    return gathered.ended_by or outputs.error or interrupted
-
-
-def _failed(error: H2OTError | OSError, report: dict[str, Any]) -> int:
-    """Tell the error and what there is all the same, in one document; the exit status."""
-    told = {"type": type(error).__name__, "message": str(error), "report": report}
-    write_json({"error": told})
-    _logger.error("%s", error)
-    return error.exit_status if isinstance(error, H2OTError) else H2OTError.exit_status
+    return gathered.ended_by or outputs.tried.error or interrupted
 
 
 def _tell_of_the_end(args: argparse.Namespace, gathered: Gathered) -> None:

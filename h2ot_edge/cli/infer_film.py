@@ -8,9 +8,9 @@ from pathlib import Path
 
 from h2ot_edge._bars import progress_bar
 from h2ot_edge._closing import Closing
-from h2ot_edge.cli.infer_options import EVERYBODY, is_bar_shown, told_name
+from h2ot_edge.cli.detecting import check_detector, detector_of
+from h2ot_edge.cli.infer_options import EVERYBODY, is_bar_shown
 from h2ot_edge.cli.infer_people import chosen_people
-from h2ot_edge.detectors import explained, open_detector
 from h2ot_edge.errors import H2OTError, InputError, UsageError
 from h2ot_edge.keypoint_files import KeypointsWriter, check_keypoints_path
 from h2ot_edge.recording import Gathered, Recording, detect
@@ -25,11 +25,7 @@ class FilmInput:
     """A film and a detector."""
 
     def __init__(self, args: argparse.Namespace, pictures: bool) -> None:
-        if args.detector is None:
-            raise UsageError(
-                f"{told_name(args)}: a film has no keypoints; name who finds people in it with "
-                f"--detector: {explained()}"
-            )
+        check_detector(args, args.clip)
         if args.fps is not None and Path(args.clip).is_file():
             raise UsageError(
                 f"{args.clip}: --fps: a video says itself when its frames are shown; leave it out"
@@ -38,9 +34,7 @@ class FilmInput:
         self._open = ExitStack()
         self._keypoints = check_keypoints_path(args.keypoints) if args.keypoints else None
         with ExitStack() as opened:
-            self._detector = open_detector(
-                args.detector, device=args.detector_device or "cpu", people=args.look_for
-            )
+            self._detector = detector_of(args)
             opened.callback(self._detector.close)
             self._source = opened.enter_context(self._opened())
             self._open = opened.pop_all()

@@ -2,22 +2,22 @@
 
 import argparse
 import functools
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from h2ot_edge._bars import progress_bar
 from h2ot_edge._files import make_folder_of
 from h2ot_edge._names import require
 from h2ot_edge.card import ModelCard
 from h2ot_edge.cli.infer_options import is_bar_shown
+from h2ot_edge.cli.output import Trying
 from h2ot_edge.drawing import ContactSheet, SideBySide, plot_angles
 from h2ot_edge.drawing.images import check_picture_path
-from h2ot_edge.errors import H2OTError, UsageError
+from h2ot_edge.errors import UsageError
 from h2ot_edge.joint_angles import ANGLES, check_angles_path, write_angles
 from h2ot_edge.pose_files import PersonFile, check_fits, check_poses_path, write_people
 from h2ot_edge.pose_files.formats import FORMATS
@@ -31,10 +31,6 @@ from h2ot_edge.video.opencv import require_cv2
 from h2ot_edge.viewer import check_page_path, write_page
 
 __all__ = ["Outputs", "Result", "add_output", "poses_of", "rows_of"]
-
-_logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +77,7 @@ class Outputs:
     Attributes:
         args: of the command.
         interrupted: whether Ctrl-C ended the drawing.
-        error: the first of what was to be written and could not be.
+        tried: what is written, with the first error.
 
     Raises:
         UsageError: names that cannot be, or two results with one name.
@@ -91,7 +87,7 @@ class Outputs:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         self.interrupted = False
-        self.error: H2OTError | OSError | None = None
+        self.tried = Trying()
         self._poses = [check_poses_path(path) for path in args.output]
         results = [path for path in (*args.output, *self._others().values()) if path]
         _check_apart(results, given=[args.model, args.clip, *([args.film] if args.film else [])])
@@ -157,9 +153,9 @@ class Outputs:
         }
         names = self._others()
         for option, write in writers.items():
-            if names[option] and self._tried(write) is None:
+            if names[option] and self.tried(write) is None:
                 names[option] = None
-        drawn = self._tried(lambda: self._draw(result, stages)) if self.pictures else None
+        drawn = self.tried(lambda: self._draw(result, stages)) if self.pictures else None
         if drawn is None:
             names.update(video=None, sheet=None)
         return {
@@ -170,23 +166,12 @@ class Outputs:
             "frames_drawn": drawn,
         }
 
-    def _tried(self, write: Callable[[], T]) -> T | None:
-        """What it gives; None if it failed. The first error is for the caller of `write`."""
-        try:
-            return write()
-        except (H2OTError, OSError) as error:
-            if self.error is None:
-                self.error = error
-            else:
-                _logger.error("%s", error)
-            return None
-
     def _write_poses(self, result: Result) -> list[PersonFile]:
         written: dict[Path, Sequence[PersonFile]] = {}
         # First those that hold everything.
         for path in sorted(self._poses, key=lambda path: FORMATS[path.suffix.lower()].motion):
             write = functools.partial(write_people, path, result.poses, result.card)
-            written[path] = self._tried(write) or ()
+            written[path] = self.tried(write) or ()
         return [file for path in self._poses for file in written[path]]
 
     def _draw(self, result: Result, stages: StageTimes) -> int:

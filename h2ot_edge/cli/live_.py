@@ -1,6 +1,7 @@
 """`h2ot live`: a camera or a film at its own pace, with the poses of the people in it."""
 
 import argparse
+import functools
 import logging
 import signal
 import sys
@@ -13,13 +14,12 @@ from pathlib import Path
 from h2ot_edge._files import make_folder_of
 from h2ot_edge._names import look_up
 from h2ot_edge.card import ModelCard
-from h2ot_edge.cli.detecting import add_detector, add_span
+from h2ot_edge.cli.detecting import add_detector, add_span, check_detector, detector_of
 from h2ot_edge.cli.live_report import Ran, report_of, rows_of
-from h2ot_edge.cli.output import write_json, write_rows
+from h2ot_edge.cli.output import Trying, write_json, write_rows
 from h2ot_edge.cli.running import add_running, load_engine
-from h2ot_edge.detectors import explained, open_detector
 from h2ot_edge.engine import Engine
-from h2ot_edge.errors import H2OTError, UsageError
+from h2ot_edge.errors import H2OTError
 from h2ot_edge.live_view import (
     BrowserView,
     Clocks,
@@ -115,11 +115,7 @@ def run(args: argparse.Namespace) -> int:
     """Open, run until the source or the user ends it, write, report."""
     outputs = [check_poses_path(path) for path in args.output or []]
     look_up("way to show", args.show, _SHOWS)
-    if args.detector is None:
-        raise UsageError(
-            f"{args.source}: a film has no keypoints; name who finds people in it with "
-            f"--detector: {explained()}"
-        )
+    check_detector(args, args.source)
     if args.show == "window":
         check_windows()
     with ExitStack() as opened:
@@ -154,11 +150,7 @@ def _run(args: argparse.Namespace, source: Source, engine: Engine, opened: ExitS
         max_gap_s=args.max_gap_s,
         max_streams=_MOST_PEOPLE,
     )
-    detector = opened.enter_context(
-        closing(
-            open_detector(args.detector, device=args.detector_device or "cpu", people=args.look_for)
-        )
-    )
+    detector = opened.enter_context(closing(detector_of(args)))
     engine.warmup()
     view = opened.enter_context(closing(_view(args, source, engine.card, times)))
     recording = Recording(keep=bool(args.output))
@@ -243,18 +235,11 @@ def _write(
     outputs: list[Path], ran: Ran, card: ModelCard
 ) -> tuple[list[str], H2OTError | OSError | None]:
     """Write what was lifted, as far as that can be; the names of the files, and the first error."""
-    written: list[str] = []
-    first: H2OTError | OSError | None = None
-    for path in outputs:
-        try:
-            poses = ran.recording.poses()
-            if poses is None:
-                _logger.warning("%s: not written, as nobody was lifted", path)
-            else:
-                written += [str(file.path) for file in write_people(path, poses, card)]
-        except (H2OTError, OSError) as error:
-            if first is None:
-                first = error
-            else:
-                _logger.error("%s", error)
-    return written, first
+    tried = Trying()
+    poses = tried(ran.recording.poses) if outputs else None
+    if poses is None:
+        for path in outputs if tried.error is None else []:
+            _logger.warning("%s: not written, as nobody was lifted", path)
+        return [], tried.error
+    files = [tried(functools.partial(write_people, path, poses, card)) or () for path in outputs]
+    return [str(each.path) for written in files for each in written], tried.error

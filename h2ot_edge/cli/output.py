@@ -1,18 +1,74 @@
 """Writing results to stdout, for people and for machines."""
 
 import json
+import logging
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from h2ot_edge.card import ModelCard
+from h2ot_edge.errors import H2OTError
 
-__all__ = ["in_words", "listed", "precision_rows", "tokens_in_words", "write_json", "write_rows"]
+__all__ = [
+    "Trying",
+    "in_words",
+    "listed",
+    "precision_rows",
+    "status_of",
+    "tokens_in_words",
+    "write_error",
+    "write_json",
+    "write_rows",
+]
+
+_logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Trying:
+    """Does one thing after the other, also if one of them fails.
+
+    Attributes:
+        error: the first one, for who called; later ones are logged. None if all went well.
+    """
+
+    def __init__(self) -> None:
+        self.error: H2OTError | OSError | None = None
+
+    def __call__(self, do: Callable[[], T]) -> T | None:
+        """What it gives; None if it failed."""
+        try:
+            return do()
+        except (H2OTError, OSError) as error:
+            if self.error is None:
+                self.error = error
+            else:
+                _logger.error("%s", error)
+            return None
 
 
 def write_json(document: Any) -> None:
     """Write one JSON document."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_error(error: Exception, report: Any = None) -> None:
+    """Write the one JSON document of a command that failed.
+
+    Args:
+        error: why.
+        report: what was measured or done all the same.
+    """
+    told = {"type": type(error).__name__, "message": str(error)}
+    with suppress(OSError):  # stdout may be what failed
+        write_json({"error": told if report is None else {**told, "report": report}})
+
+
+def status_of(error: Exception) -> int:
+    """What a command that failed returns to the shell."""
+    return error.exit_status if isinstance(error, H2OTError) else H2OTError.exit_status
 
 
 def write_rows(rows: Iterable[tuple[str, str]]) -> None:

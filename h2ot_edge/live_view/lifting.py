@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Hashable
 
 from h2ot_edge.detectors import Detector
-from h2ot_edge.layouts import h36m_from
 from h2ot_edge.live import LivePose, Streams
 from h2ot_edge.live_view.scene import Scene, Taken
 from h2ot_edge.recording.naming import Naming
@@ -65,8 +64,7 @@ class Lifter:
         with self._times("detect"):
             found = self._detector(frame.image, frame.timestamp)
         with self._times("track"):
-            points = h36m_from(found.keypoints, found.layout)
-            names, points = self._naming(found, points, frame.timestamp)
+            names, points = self._naming(found, frame.timestamp)
             people = dict(zip(names, points, strict=True))
         with self._times("lift"):
             everybody = self._everybody(people, frame.timestamp)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from h2ot_edge._interrupts import stopping_on_interrupt
 from h2ot_edge.detectors import Detector
 from h2ot_edge.keypoint_files import KeypointsWriter
-from h2ot_edge.layouts import LAYOUTS
 from h2ot_edge.recording.naming import Naming
 from h2ot_edge.recording.people import Recording, RecordingBuilder
 from h2ot_edge.spec import FloatArray
@@ -94,5 +93,4 @@ def _people(
     with stages("detect"):
         found = detector(frame.image, frame.timestamp)
     with stages("track"):
-        points = LAYOUTS[found.layout].to_h36m(found.keypoints)
-        return naming(found, points, frame.timestamp)
+        return naming(found, frame.timestamp)

@@ -6,6 +6,7 @@ import numpy as np
 
 from h2ot_edge.detectors import Detections
 from h2ot_edge.errors import InputError
+from h2ot_edge.layouts import LAYOUTS
 from h2ot_edge.spec import FloatArray
 from h2ot_edge.tracking import NOBODY, Tracker
 
@@ -19,19 +20,20 @@ class Naming:
         self._tracker = tracker
         self._by_detector: bool | None = None
 
-    def __call__(
-        self, found: Detections, points: FloatArray, timestamp: float
-    ) -> tuple[Sequence[str], FloatArray]:
-        """Names of the people in the next frame, and their keypoints, without second sights.
+    def __call__(self, found: Detections, timestamp: float) -> tuple[Sequence[str], FloatArray]:
+        """Names of the people in the next frame, without second sights, and their keypoints.
 
         Args:
             found: what the detector gave.
-            points: (n, 17, 3) of them.
             timestamp: of the frame, seconds.
+
+        Returns:
+            n names, and (n, 17, 3) in the joints of `h2ot_edge.skeleton`.
 
         Raises:
             InputError: the detector names people in some frames only.
         """
+        points = LAYOUTS[found.layout].to_h36m(found.keypoints)
         if len(points):
             self._check(bool(found.people), timestamp)
         if self._by_detector:
