@@ -125,17 +125,8 @@ class Outputs:
         """
         for path in self._poses:
             check_fits(path, unit=card.output.unit, fps=fps)
-        for path in self._poses:
+        for path in (*self._poses, *map(Path, filter(None, self._others().values()))):
             _make_room_for(path)
-        for option, name in self._others().items():
-            if name is None:
-                continue
-            if Path(name).is_dir():
-                raise UsageError(
-                    f"--{option.replace('_', '-')} {name}: expected the name of a file, this is a "
-                    "folder"
-                )
-            _make_room_for(Path(name))
 
     def write(self, result: Result, stages: StageTimes) -> dict[str, Any]:
         """Write all of it, what takes longest last; one that fails does not stop the others.

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from h2ot_edge.drawing.colours import bgr
 from h2ot_edge.drawing.following import Part, follow
@@ -146,12 +146,7 @@ class SideBySide:
         picture = blank(self.size)
         frame = picture[: self._frame[1], : self._frame[0]]
         frame[...] = resized(self._cv2, image, self._frame)
-        zoom = np.array(self._frame) / self._source
-        on_frame = seen.copy()
-        on_frame[..., :2] = (seen[..., :2] + 0.5) * zoom - 0.5
-        draw_keypoints(
-            frame, on_frame, ids, least_confidence=self._least_confidence, labels=self._several
-        )
+        self._draw_on(frame, seen, ids)
         draw_caption(frame, caption)
         placed = self._places.look(people, seen, flags, ids)
         if self._follow:
@@ -170,6 +165,15 @@ class SideBySide:
             )
             panel[:, :1] = panel[:1, :] = _RULE
         return picture
+
+    def _draw_on(self, frame: Image, seen: NDArray[np.float64], ids: Sequence[Hashable]) -> None:
+        """Draw the keypoints of the source's frame on the smaller one."""
+        zoom = np.array(self._frame) / self._source
+        on_frame = seen.copy()
+        on_frame[..., :2] = (seen[..., :2] + 0.5) * zoom - 0.5
+        draw_keypoints(
+            frame, on_frame, ids, least_confidence=self._least_confidence, labels=self._several
+        )
 
     def _zoom(self, height: int | None, columns: int, rows: int) -> float:
         """Pixels of the picture to one of the source."""
