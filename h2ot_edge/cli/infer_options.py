@@ -39,7 +39,8 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--fps", type=float, metavar="HZ",
         help="of keypoints or a folder of images; goes before what a file says")  # fmt: skip
     group.add_argument("--min-seconds", type=float, default=0.5, metavar="S",
-        help="with all people, leave out who is seen for less, and in less than half of the frames (default: %(default)s)")  # fmt: skip
+        help="with all people, leave out who is seen for less, and in less than half of the "
+        "frames (default: %(default)s)")  # fmt: skip
     group.add_argument("--on-missing", default="interpolate", metavar="NAME",
         help="what becomes of missing joints and frames: "
         f"{', '.join(POLICIES)} (default: %(default)s)")  # fmt: skip
